@@ -1,0 +1,12 @@
+/* filch: tasks that park, on all cores. This header includes all others. */
+#ifndef FILCH_H
+#define FILCH_H
+
+#include <filch/group.h>
+#include <filch/runtime.h>
+#include <filch/task.h>
+#include <filch/timer.h>
+#include <filch/token.h>
+#include <filch/types.h>
+
+#endif
