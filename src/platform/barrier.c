@@ -1,0 +1,34 @@
+/* The heavy side: membarrier(2), private expedited. */
+#include "platform/barrier.h"
+
+#include "platform/fault.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static long membarrier(int command)
+{
+	int saved = errno;
+	long result = syscall(SYS_membarrier, command, 0, 0);
+
+	errno = saved;
+	return result;
+}
+
+bool filch__barrier_register(void)
+{
+	long commands = membarrier(MEMBARRIER_CMD_QUERY);
+
+	if (filch__fault_hit(FILCH__FAULT_BARRIER))
+		return false;
+	if (commands < 0 || !(commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED))
+		return false;
+	return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+}
+
+void filch__barrier_heavy(void)
+{
+	membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+}
