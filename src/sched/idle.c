@@ -1,0 +1,265 @@
+/* The idle protocol: search, announce, look again, sleep. */
+#include "sched/idle.h"
+
+#include "base/panic.h"
+#include "platform/barrier.h"
+#include "platform/clock.h"
+#include "platform/futex.h"
+#include "sched/worker.h"
+
+/* While a slot is full and somebody sleeps, the keeper looks this often. */
+#define WATCH_SPAN (500 * FILCH_MICROSECOND)
+
+static bool unlist(struct idle *idle, uint32_t index)
+{
+	for (uint32_t i = 0; i < idle->depth; i++) {
+		if (idle->sleeping[i] != index)
+			continue;
+		for (idle->depth--; i < idle->depth; i++)
+			idle->sleeping[i] = idle->sleeping[i + 1];
+		return true;
+	}
+	return false;
+}
+
+/* Leaves the list as a searcher; false when a waker was faster and its token is coming. */
+static bool withdraw(struct worker *worker)
+{
+	struct idle *idle = &worker->scheduler->idle;
+	bool listed;
+
+	spin_acquire(&idle->lock);
+	listed = unlist(idle, worker->index);
+	if (listed)
+		/* seq_cst: as the announcement in filch__idle_sleep (model_idle). */
+		word32_add_seq_cst(&idle->state, IDLE_SEARCHER - IDLE_SLEEPER);
+	spin_release(&idle->lock);
+	return listed;
+}
+
+static void hand_token(struct worker *worker)
+{
+	struct scheduler *scheduler = worker->scheduler;
+	struct worker *self = scheduler->workers;
+
+	/* relaxed: a count. */
+	word64_add_relaxed(&self->stats.wakes, 1);
+	/* release: pairs with the exchange in wait_for_token. */
+	word32_store_release(&worker->wake, 1);
+	filch__futex_wake(&worker->wake, 1);
+}
+
+/* The newest sleeper, the keeper of time only if there is no other. */
+static struct worker *choose(struct scheduler *scheduler)
+{
+	struct idle *idle = &scheduler->idle;
+	uint32_t last = idle->depth - 1;
+	uint32_t index = idle->sleeping[last];
+
+	/* relaxed: written under the lock. */
+	if (word64_load_relaxed(&idle->keeper) != 0 && index == idle->keeper_index && last > 0)
+		index = idle->sleeping[last - 1];
+	return &scheduler->workers[index];
+}
+
+static void wake_one(struct scheduler *scheduler, bool although_searched)
+{
+	struct idle *idle = &scheduler->idle;
+	struct worker *worker = NULL;
+
+	spin_acquire(&idle->lock);
+	/* relaxed: sleepers change only under the lock; a searcher that ends meanwhile passes the
+	 * torch. */
+	if (idle->depth > 0 &&
+	    (although_searched || idle_searchers(word32_load_relaxed(&idle->state)) == 0)) {
+		worker = choose(scheduler);
+		unlist(idle, worker->index);
+		/* seq_cst: as the announcement in filch__idle_sleep (model_idle). */
+		word32_add_seq_cst(&idle->state, IDLE_SEARCHER - IDLE_SLEEPER);
+	}
+	spin_release(&idle->lock);
+	if (worker)
+		hand_token(worker);
+}
+
+void filch__idle_notify(struct scheduler *scheduler)
+{
+	/* seq_cst: after the append (a seq_cst operation) that is to be announced (model_idle); a
+	 * worker's own push is ordered by the sleeper's heavy barrier. */
+	uint32_t state = word32_load_seq_cst(&scheduler->idle.state);
+
+	if (idle_sleepers(state) && !idle_searchers(state))
+		wake_one(scheduler, false);
+}
+
+void filch__idle_wake(struct worker *worker)
+{
+	struct idle *idle = &worker->scheduler->idle;
+	bool listed;
+
+	spin_acquire(&idle->lock);
+	listed = unlist(idle, worker->index);
+	if (listed)
+		/* seq_cst: as the announcement in filch__idle_sleep (model_idle). */
+		word32_add_seq_cst(&idle->state, IDLE_SEARCHER - IDLE_SLEEPER);
+	spin_release(&idle->lock);
+	if (listed)
+		hand_token(worker);
+}
+
+void filch__idle_wake_all(struct scheduler *scheduler)
+{
+	for (unsigned i = 0; i < scheduler->count; i++)
+		filch__idle_wake(&scheduler->workers[i]);
+}
+
+bool filch__idle_begin_search(struct scheduler *scheduler)
+{
+	/* relaxed: a bound that may be missed by one. */
+	uint32_t state = word32_load_relaxed(&scheduler->idle.state);
+
+	if (2 * idle_searchers(state) >= scheduler->count)
+		return false;
+	/* seq_cst: a pusher that reads it relies on this searcher's last look (model_idle). */
+	word32_add_seq_cst(&scheduler->idle.state, IDLE_SEARCHER);
+	return true;
+}
+
+void filch__idle_end_search(struct scheduler *scheduler, bool more)
+{
+	/* seq_cst: as in begin_search. */
+	uint32_t state = word32_sub_seq_cst(&scheduler->idle.state, IDLE_SEARCHER);
+
+	if (idle_searchers(state) == 1 && more && idle_sleepers(state))
+		wake_one(scheduler, false);
+}
+
+/* Announces; true when nobody else searches, so that the last look falls to us. */
+static bool announce(struct worker *worker, bool searching)
+{
+	struct idle *idle = &worker->scheduler->idle;
+	uint32_t state;
+
+	/* relaxed: the token of an earlier sleep is gone; a new one comes only after the listing.
+	 */
+	word32_store_relaxed(&worker->wake, 0);
+	spin_acquire(&idle->lock);
+	idle->sleeping[idle->depth++] = (uint16_t)worker->index;
+	/* seq_cst: before the last look; pairs with the pusher's load of state (model_idle). */
+	state = word32_add_seq_cst(&idle->state,
+				   searching ? IDLE_SLEEPER - IDLE_SEARCHER : IDLE_SLEEPER);
+	spin_release(&idle->lock);
+	return !searching || idle_searchers(state) == 1;
+}
+
+/* Takes the keeper's role if it is free; the deadline until which this worker may sleep. */
+static filch_time sleep_until(struct worker *worker)
+{
+	struct scheduler *scheduler = worker->scheduler;
+	struct idle *idle = &scheduler->idle;
+	filch_time deadline = FILCH_NEVER;
+
+	spin_acquire(&idle->lock);
+	/* relaxed: written under the lock. */
+	if (word64_load_relaxed(&idle->keeper) != 0) {
+		spin_release(&idle->lock);
+		return FILCH_NEVER;
+	}
+	if (filch__scheduler_has_slot(scheduler, worker))
+		deadline = filch__clock_now() + WATCH_SPAN;
+	else
+		/* relaxed: a hint, see push_slot. */
+		word32_store_relaxed(&idle->watched, 0);
+	idle->keeper_index = worker->index;
+	for (;;) {
+		filch_time next = scheduler->timers.next
+					  ? scheduler->timers.next(scheduler->timers.context)
+					  : FILCH_NEVER;
+
+		/* relaxed: our own writes. */
+		if (word64_load_relaxed(&idle->keeper) != 0 && next >= deadline)
+			break;
+		deadline = next < deadline ? next : deadline;
+		/* seq_cst: then look at the timers again; pairs with filch__scheduler_deadline. */
+		word64_store_seq_cst(&idle->keeper, (uint64_t)deadline);
+	}
+	spin_release(&idle->lock);
+	return deadline;
+}
+
+/* Gives the role up; if time is to be kept and others sleep, one of them takes it. */
+static void resign(struct worker *worker)
+{
+	struct scheduler *scheduler = worker->scheduler;
+	struct idle *idle = &scheduler->idle;
+	bool kept;
+
+	spin_acquire(&idle->lock);
+	/* relaxed: written under the lock. */
+	kept = word64_load_relaxed(&idle->keeper) != 0 && idle->keeper_index == worker->index;
+	if (kept)
+		/* seq_cst: pairs with the load in filch__scheduler_deadline. */
+		word64_store_seq_cst(&idle->keeper, 0);
+	spin_release(&idle->lock);
+	if (kept && scheduler->timers.next &&
+	    scheduler->timers.next(scheduler->timers.context) != FILCH_NEVER)
+		wake_one(scheduler, true);
+}
+
+void filch__scheduler_deadline(struct scheduler *scheduler, filch_time deadline)
+{
+	struct idle *idle = &scheduler->idle;
+	/* seq_cst: after the timer's own seq_cst store; pairs with the store in sleep_until. */
+	uint64_t keeper = word64_load_seq_cst(&idle->keeper);
+	uint32_t index;
+
+	if (keeper != 0 && (filch_time)keeper <= deadline)
+		return;
+	if (keeper == 0) {
+		/* seq_cst: as in filch__idle_notify. */
+		if (idle_sleepers(word32_load_seq_cst(&idle->state)))
+			wake_one(scheduler, true);
+		return;
+	}
+	spin_acquire(&idle->lock);
+	index = idle->keeper_index;
+	spin_release(&idle->lock);
+	filch__idle_wake(&scheduler->workers[index]);
+}
+
+static bool has_token(struct worker *worker)
+{
+	/* acquire: pairs with the release in hand_token. */
+	return word32_load_acquire(&worker->wake) != 0;
+}
+
+bool filch__idle_sleep(struct worker *worker, bool searching)
+{
+	struct scheduler *scheduler = worker->scheduler;
+	bool last = announce(worker, searching);
+	filch_time deadline;
+
+	if (last) {
+		if (!scheduler->fenced)
+			filch__barrier_heavy();
+		if (filch__scheduler_has_work(scheduler) && withdraw(worker))
+			return true;
+	}
+	/* seq_cst: pairs with the store in join_threads, which is followed by a look at the list.
+	 */
+	if (word32_load_seq_cst(&scheduler->stopping) && withdraw(worker))
+		return true;
+	deadline = sleep_until(worker);
+	/* A fiber of our own may have come home before we were listed. */
+	/* seq_cst: pairs with the cas in push_inbox. */
+	if (pointer_load_seq_cst(&worker->inbox) && withdraw(worker)) {
+		resign(worker);
+		return true;
+	}
+	while (!has_token(worker)) {
+		if (filch__futex_wait(&worker->wake, 0, deadline) != 0 && withdraw(worker))
+			break;
+	}
+	resign(worker);
+	return true;
+}

@@ -1,0 +1,201 @@
+/* The loop that every pooled stack runs from its base. */
+#include "sched/worker.h"
+
+#include "base/panic.h"
+#include "platform/clock.h"
+#include "platform/cpu.h"
+
+#define TICK 61
+#define TICK_MOST 256
+#define TICK_SPAN 100000
+#define ROUNDS 24
+#define PAUSES_MOST 32
+
+bool filch__worker_get_spare(struct worker *worker)
+{
+	struct stack *stack =
+		filch__stack_get(&worker->scheduler->stacks, &worker->stacks, FILCH_STACK_SMALL);
+
+	worker->spare = stack ? container_of(stack, struct fiber, stack) : NULL;
+	return stack != NULL;
+}
+
+static bool poll_timers(struct worker *worker)
+{
+	struct source *timers = &worker->scheduler->timers;
+	filch_time now;
+
+	if (!timers->next || timers->next(timers->context) == FILCH_NEVER)
+		return false;
+	now = filch__clock_now();
+	return timers->next(timers->context) <= now && timers->poll(timers->context, now) > 0;
+}
+
+/* One entry of the injection queue: a fiber joins the ready, a task is handed out. */
+static bool take_injected(struct worker *worker, struct deque_item *item)
+{
+	struct injected *injected = filch__injector_pop(&worker->scheduler->injector);
+	struct injected_task *task;
+
+	if (!injected)
+		return false;
+	if (injected->owner) {
+		filch__worker_push_ready(worker, (struct fiber *)injected->owner);
+		return false;
+	}
+	task = container_of(injected, struct injected_task, injected);
+	for (int i = 0; i < 4; i++)
+		item->word[i] = task->word[i];
+	return true;
+}
+
+static bool take_local(struct worker *worker, struct deque_item *item)
+{
+	bool found;
+
+	if (deque_is_empty(&worker->tasks))
+		return false;
+	gate_enter(&worker->gate);
+	found = filch__deque_take(&worker->tasks, item);
+	gate_leave(&worker->gate);
+	if (found && worker->new_first)
+		worker->new_first--;
+	return found;
+}
+
+static bool take_new(struct worker *worker, struct deque_item *item, bool outside_first)
+{
+	if (outside_first && take_injected(worker, item))
+		return true;
+	if (take_local(worker, item))
+		return true;
+	worker->new_first = 0;
+	return take_injected(worker, item);
+}
+
+static void pause_round(struct worker *worker, unsigned round)
+{
+	unsigned pauses = 1u << (round < 5 ? round : 5);
+
+	if (worker->scheduler->count > worker->scheduler->processors && round > 4) {
+		filch__thread_yield();
+		return;
+	}
+	for (unsigned i = 0; i < pauses && i < PAUSES_MOST; i++)
+		cpu_relax();
+}
+
+static bool has_local(const struct worker *worker)
+{
+	/* relaxed: hints; the takers order. */
+	return pointer_load_relaxed(&worker->slot) || pointer_load_relaxed(&worker->inbox) ||
+	       worker->homing || !deque_is_empty(&worker->ready) ||
+	       (worker->spare && !deque_is_empty(&worker->tasks));
+}
+
+static bool is_stopping(const struct worker *worker)
+{
+	/* acquire: pairs with the store in join_threads. */
+	return word32_load_acquire(&worker->scheduler->stopping) != 0;
+}
+
+/* One search: true when something is to be had. */
+static bool search(struct worker *worker)
+{
+	struct scheduler *scheduler = worker->scheduler;
+
+	worker->slot_victim = worker->index;
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		if (has_local(worker) || !injector_is_empty(&scheduler->injector) ||
+		    poll_timers(worker) || is_stopping(worker))
+			return true;
+		if (filch__worker_steal(worker, round == ROUNDS - 1))
+			return true;
+		pause_round(worker, round);
+	}
+	return false;
+}
+
+static void find_work(struct worker *worker)
+{
+	struct scheduler *scheduler = worker->scheduler;
+	bool searching = filch__idle_begin_search(scheduler);
+
+	worker_ensure_spare(worker);
+	while (!searching || !search(worker))
+		searching = filch__idle_sleep(worker, searching);
+	filch__idle_end_search(scheduler, filch__scheduler_has_work(scheduler));
+}
+
+void filch__worker_measure_tick(struct worker *worker)
+{
+	uint64_t now = filch__clock_ticks();
+	uint64_t elapsed = now - worker->tick_time;
+	uint32_t length = worker->tick_length;
+
+	/* Only the magnitude matters: a tick of the clock is about a nanosecond or less. */
+	if (elapsed > 2 * TICK_SPAN)
+		length = length / 2 + 1;
+	else if (length < TICK_MOST)
+		length = length * 2 < TICK_MOST ? length * 2 : TICK_MOST;
+	worker->tick_time = now;
+	worker->tick_length = worker->tick = length;
+}
+
+static FILCH_NOINLINE void step(struct fiber *self)
+{
+	struct worker *worker = self->worker;
+	struct deque_item item;
+	struct fiber *next = NULL;
+	bool outside_first = false;
+
+	if (unlikely(--worker->tick == 0)) {
+		worker->tick = TICK;
+		outside_first = true;
+		poll_timers(worker);
+	}
+	if (!worker->new_first &&
+	    !(outside_first && !injector_is_empty(&worker->scheduler->injector)))
+		next = filch__worker_next_ready(worker);
+	if (!next && worker_ensure_spare(worker) && take_new(worker, &item, outside_first)) {
+		worker->scheduler->run(self, &item);
+		filch__fiber_check(self);
+		return; /* R2: nothing of before is valid here, the worker least of all. */
+	}
+	if (next || (next = filch__worker_next_ready(worker)))
+		filch__switch_away(self, next);
+	if (is_stopping(worker))
+		filch__switch_to_native(self);
+	find_work(worker);
+}
+
+void filch__loop(void *fiber)
+{
+	filch__landed(fiber);
+	for (;;)
+		step(fiber);
+}
+
+uint64_t filch__worker_count_tasks(struct worker *worker)
+{
+	poll_timers(worker);
+	/* relaxed: a hint. */
+	return deque_count(&worker->tasks) +
+	       word64_load_relaxed(&worker->scheduler->injector.length);
+}
+
+bool filch__worker_is_pressed(struct worker *worker)
+{
+	struct source *timers = &worker->scheduler->timers;
+	filch_time next;
+
+	/* relaxed: hints. */
+	if (pointer_load_relaxed(&worker->slot) || pointer_load_relaxed(&worker->inbox) ||
+	    worker->homing || !deque_is_empty(&worker->ready) ||
+	    word64_load_relaxed(&worker->scheduler->injector.length) != 0)
+		return true;
+	if (!timers->next)
+		return false;
+	next = timers->next(timers->context);
+	return next != FILCH_NEVER && next <= filch__clock_now();
+}

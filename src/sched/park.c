@@ -1,0 +1,122 @@
+/* Arm, park, unpark: one outcome per wait. */
+#include "sched/park.h"
+
+#include "base/panic.h"
+#include "platform/futex.h"
+#include "sched/worker.h"
+
+#include <errno.h>
+
+#define STATE(word) ((word)&15)
+#define OUTCOME(word) ((enum park_outcome)((word) >> 4 & 15))
+#define EPOCH(word) ((word) >> 8)
+
+/* A plain thread's parker; who may wake it is detached before its wait returns. */
+static _Thread_local struct parker thread_parker;
+
+/* The low half of a parker's word, on which a plain thread sleeps. */
+static struct filch_word32 *futex_of(struct parker *parker)
+{
+	struct filch_word32 *halves = (struct filch_word32 *)(void *)&parker->word;
+
+	return &halves[__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 1];
+}
+
+FILCH_NOINLINE struct parker *filch__parker_self(void)
+{
+	struct fiber *fiber = filch__fiber_self();
+
+	compiler_barrier();
+	return fiber ? &fiber->parker : &thread_parker;
+}
+
+uint64_t filch__park_arm(struct parker *parker)
+{
+	/* relaxed: only the owner writes while it runs; a stale claim fails on the state. */
+	uint64_t epoch = EPOCH(word64_load_relaxed(&parker->word)) + 1;
+
+	/* release: pairs with the load in filch__unpark, for a waker that got the epoch otherwise.
+	 */
+	word64_store_release(&parker->word, epoch << 8 | PARK_ARMED);
+	return epoch;
+}
+
+static uint64_t sleep_thread(struct parker *parker, uint64_t epoch, filch_time deadline)
+{
+	for (;;) {
+		/* acquire: pairs with the claim in filch__unpark. */
+		uint64_t word = word64_load_acquire(&parker->word);
+
+		if (STATE(word) == PARK_WON)
+			return word;
+		if (filch__futex_wait(futex_of(parker), (uint32_t)word, deadline) == -ETIMEDOUT)
+			filch__unpark(parker, epoch, PARK_TIMED_OUT);
+	}
+}
+
+/* Where a parking fiber's worker goes on: at a fiber that is ready, else in a fresh loop. */
+static void leave(struct fiber *self)
+{
+	struct worker *worker = self->worker;
+	struct fiber *next = worker->new_first ? NULL : filch__worker_next_ready(worker);
+
+	FILCH_ASSERT(worker->spare);
+	filch__fiber_check(self);
+	if (!next) {
+		next = worker->spare;
+		worker->spare = NULL;
+		filch__fiber_prepare(next, filch__loop);
+	}
+	/* relaxed: a count. */
+	word64_store_relaxed(&worker->stats.parks, word64_load_relaxed(&worker->stats.parks) + 1);
+	filch__switch(self, next, LEFT_PARKED);
+}
+
+enum park_outcome filch__park(struct parker *parker, uint64_t epoch, filch_time deadline)
+{
+	uint64_t word;
+
+	if (parker->fiber) {
+		/* acquire: pairs with the claim in filch__unpark. */
+		if (STATE(word64_load_acquire(&parker->word)) != PARK_WON)
+			leave(parker->fiber);
+		/* acquire: as above; whoever resumed us has also handed the queues over. */
+		word = word64_load_acquire(&parker->word);
+	} else {
+		word = sleep_thread(parker, epoch, deadline);
+	}
+	FILCH_CHECK(STATE(word) == PARK_WON && EPOCH(word) == epoch,
+		    "a task was resumed unclaimed");
+	/* relaxed: ours again. */
+	word64_store_relaxed(&parker->word, epoch << 8 | PARK_RUNNING);
+	return OUTCOME(word);
+}
+
+bool filch__unpark(struct parker *parker, uint64_t epoch, enum park_outcome outcome)
+{
+	struct fiber *fiber = parker->fiber;
+	/* acquire: pairs with the release in arm. */
+	uint64_t word = word64_load_acquire(&parker->word);
+	uint64_t won = epoch << 8 | (uint64_t)outcome << 4 | PARK_WON;
+
+	do {
+		if (EPOCH(word) != epoch ||
+		    (STATE(word) != PARK_ARMED && STATE(word) != PARK_PARKED))
+			return false;
+		/* acq_rel: releases what the waker gives to the loads in filch__park; acquires the
+		 * context that the commit in settle has saved. */
+	} while (!word64_cas_acq_rel(&parker->word, &word, won));
+	if (!fiber)
+		filch__futex_wake(futex_of(parker), 1); /* *parker may be gone from here on. */
+	else if (STATE(word) == PARK_PARKED)
+		filch__ready(fiber->worker->scheduler, fiber);
+	return true;
+}
+
+bool filch__park_is_waiting(const struct parker *parker, uint64_t epoch)
+{
+	/* relaxed: a hint. */
+	uint64_t word = word64_load_relaxed(&parker->word);
+
+	return EPOCH(word) == epoch && (STATE(word) == PARK_ARMED || STATE(word) == PARK_PARKED);
+}

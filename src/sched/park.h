@@ -1,0 +1,63 @@
+/* The park word: how one wait gets exactly one outcome, for tasks and for plain threads. */
+#ifndef FILCH_SCHED_PARK_H
+#define FILCH_SCHED_PARK_H
+
+#include "base/atomic.h"
+#include <filch/types.h>
+
+/*
+ * word = epoch << 8 | outcome << 4 | state
+ *
+ *	RUNNING --arm--> ARMED --commit, after the switch--> PARKED
+ *	                   |  claim: the waker does not           | claim: the waker, and only it,
+ *	                   v  enqueue; the commit fails           v enqueues the fiber
+ *	                  WON <-----------------------------------'
+ *
+ *	state     set by                        cleared by
+ *	RUNNING   the task, having read WON     the task, arming
+ *	ARMED     the task, before it publishes its waiter
+ *	PARKED    the worker that left the stack
+ *	WON       the one winning waker
+ *
+ * Whoever may wake holds (parker, epoch). A late one finds another epoch, or WON,
+ * and touches nothing. A fiber's parker is type-stable while its runtime lives; that
+ * of a plain thread lives as long as the thread, so who may wake a thread must be
+ * detached, under its object's lock, before the thread's wait returns.
+ */
+enum park_state { PARK_RUNNING, PARK_ARMED, PARK_PARKED, PARK_WON };
+
+enum park_outcome { PARK_GRANTED = 1, PARK_TIMED_OUT = 2, PARK_CANCELLED = 3, PARK_CLOSED = 4 };
+
+struct fiber;
+
+struct parker {
+	struct filch_word64 word;
+	struct fiber *fiber; /* NULL: a plain thread */
+	/* Owned by wake/timer: where this parker's timeout stands in which heap. */
+	void *timer_heap;
+	uint32_t timer_index;
+};
+
+/* The caller's parker, task or thread. Never NULL. Valid for the task across parks. */
+struct parker *filch__parker_self(void);
+
+/* Begins a wait: RUNNING -> ARMED under a new epoch, which is returned. */
+uint64_t filch__park_arm(struct parker *parker);
+
+/*
+ * Ends the wait that arm began: parks until somebody has won (at once if so already) and returns
+ * the outcome. A plain thread times out by itself at `deadline`; for a task the
+ * timeout is a timer's claim and `deadline` is ignored.
+ */
+enum park_outcome filch__park(struct parker *parker, uint64_t epoch, filch_time deadline);
+
+/*
+ * Claims the wait for `outcome` and makes its owner runnable. False when the wait was over
+ * already (other epoch, or won by another). Context: anywhere, also under a spin.
+ */
+bool filch__unpark(struct parker *parker, uint64_t epoch, enum park_outcome outcome);
+
+/* Is this wait still undecided? A hint for who collects stale entries. */
+bool filch__park_is_waiting(const struct parker *parker, uint64_t epoch);
+
+#endif

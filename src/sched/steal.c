@@ -1,0 +1,143 @@
+/* Taking work from other workers. */
+#include "sched/worker.h"
+
+#include "platform/clock.h"
+
+#define BATCH 16
+
+static uint64_t next_random(struct worker *worker)
+{
+	uint64_t x = worker->random;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return worker->random = x;
+}
+
+/* Steals from one of the victim's deques into our own of the same kind, oldest first. Room is
+ * made before, so that what was claimed can be kept. */
+static unsigned move(struct worker *worker, struct deque *from, struct deque *to)
+{
+	struct deque_item items[BATCH];
+	unsigned count = 0;
+	uint64_t room;
+
+	if (!deque_has_public(from))
+		return 0;
+	gate_enter(&worker->gate);
+	room = deque_room(to);
+	if (room > 0)
+		count = filch__deque_steal(from, items, room < BATCH ? (unsigned)room : BATCH);
+	for (unsigned i = 0; i < count; i++)
+		deque_push(to, &items[i]);
+	gate_leave(&worker->gate);
+	return count;
+}
+
+static bool steal_from(struct worker *worker, struct worker *victim)
+{
+	unsigned count = 0;
+
+	if (worker->spare) /* R6 */
+		count = move(worker, &victim->tasks, &worker->tasks);
+	if (count == 0)
+		count = move(worker, &victim->ready, &worker->ready);
+	if (count == 0)
+		return false;
+	/* relaxed: counts. */
+	word64_add_relaxed(&worker->stats.steals, 1);
+	word64_add_relaxed(&worker->stats.stolen, count);
+	return true;
+}
+
+static bool has_private(const struct worker *victim)
+{
+	return !deque_is_empty(&victim->tasks) || !deque_is_empty(&victim->ready);
+}
+
+/* A slot is taken only from a worker that has not parked anything since the search began. */
+static bool slot_is_stuck(const struct worker *worker, const struct worker *victim)
+{
+	/* relaxed: hints. */
+	return worker->slot_victim == victim->index && pointer_load_relaxed(&victim->slot) &&
+	       word64_load_relaxed(&victim->stats.parks) == worker->slot_parks;
+}
+
+static bool raid(struct worker *worker, struct worker *victim)
+{
+	struct fiber *fiber = NULL;
+	bool stuck = slot_is_stuck(worker, victim);
+
+	if ((!has_private(victim) && !stuck) || !filch__gate_try_raid(&victim->gate))
+		return false;
+	filch__deque_publish(&victim->tasks);
+	filch__deque_publish(&victim->ready);
+	if (stuck) {
+		/* relaxed: changed only in the gate. */
+		fiber = (struct fiber *)pointer_load_relaxed(&victim->slot);
+		pointer_store_relaxed(&victim->slot, NULL);
+	}
+	filch__gate_end_raid(&victim->gate);
+	if (fiber) {
+		filch__worker_push_ready(worker, fiber);
+		return true;
+	}
+	return steal_from(worker, victim);
+}
+
+static void remember_slot(struct worker *worker, const struct worker *victim)
+{
+	/* relaxed: hints. */
+	if (pointer_load_relaxed(&victim->slot)) {
+		worker->slot_victim = victim->index;
+		worker->slot_parks = word64_load_relaxed(&victim->stats.parks);
+	}
+}
+
+bool filch__worker_steal(struct worker *worker, bool desperate)
+{
+	struct scheduler *scheduler = worker->scheduler;
+	unsigned start = (unsigned)(next_random(worker) % scheduler->count);
+
+	for (unsigned i = 0; i < scheduler->count; i++) {
+		struct worker *victim = &scheduler->workers[(start + i) % scheduler->count];
+
+		if (victim == worker)
+			continue;
+		if (steal_from(worker, victim))
+			return true;
+		if (desperate && raid(worker, victim))
+			return true;
+		if (!desperate && worker->slot_victim == worker->index)
+			remember_slot(worker, victim);
+	}
+	return false;
+}
+
+bool filch__scheduler_has_work(struct scheduler *scheduler)
+{
+	struct source *timers = &scheduler->timers;
+
+	if (!injector_is_empty(&scheduler->injector))
+		return true;
+	for (unsigned i = 0; i < scheduler->count; i++) {
+		const struct worker *worker = &scheduler->workers[i];
+
+		if (has_private(worker))
+			return true;
+	}
+	return timers->next && timers->next(timers->context) <= filch__clock_now();
+}
+
+bool filch__scheduler_has_slot(struct scheduler *scheduler, const struct worker *self)
+{
+	for (unsigned i = 0; i < scheduler->count; i++) {
+		const struct worker *worker = &scheduler->workers[i];
+
+		/* relaxed: a hint, see push_slot. */
+		if (worker != self && pointer_load_relaxed(&worker->slot))
+			return true;
+	}
+	return false;
+}

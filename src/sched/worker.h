@@ -1,0 +1,121 @@
+/* A worker: one thread, its queues, its stacks. */
+#ifndef FILCH_SCHED_WORKER_H
+#define FILCH_SCHED_WORKER_H
+
+#include "data/deque.h"
+#include "data/gate.h"
+#include "platform/thread.h"
+#include "sched/fiber.h"
+#include "sched/scheduler.h"
+
+/* What is to be done with the stack just left, by who stands on the next one (R4, R5). */
+enum left_action {
+	LEFT_NOTHING, /* chained call: it waits below us; or a native stack */
+	LEFT_PARKED,  /* commit ARMED -> PARKED */
+	LEFT_YIELDED, /* back among the ready */
+	LEFT_DEAD     /* its frames are abandoned: to the pool */
+};
+
+struct worker {
+	/* The owner's line; gate guards tasks, ready and slot against raids. */
+	struct gate gate;
+	struct scheduler *scheduler;
+	uint32_t tick; /* steps until timers and the injection queue are looked at */
+	uint32_t tick_length;
+	struct deque tasks;	   /* new tasks: {fn, arg, group, record} */
+	struct deque ready;	   /* woken fibers: {fiber} */
+	struct filch_pointer slot; /* the fiber woken last by the one running */
+	uint32_t slot_runs;	   /* in a row */
+	uint32_t new_first;	   /* tasks to take before ready fibers, after a yield */
+	struct fiber *spare;	   /* the stack the loop will go on with if the task parks (R6) */
+	struct fiber *left;
+	enum left_action left_action;
+	struct stack_cache stacks;
+	uint64_t random;
+	uint64_t tick_time;   /* clock ticks when the present one began */
+	uint32_t slot_victim; /* whose slot was full when the search began */
+	uint64_t slot_parks;  /* and how far that worker had come */
+	void *native;	      /* saved native stack pointer */
+	void *native_tsan;
+	void *native_fake;
+	uint32_t index;
+	struct thread *thread;
+	struct {
+		struct filch_word64 steals, stolen, parks, wakes;
+	} stats;
+	FILCH_ALIGN_SHARED struct filch_word32 wake; /* futex: 1 = go */
+	struct filch_pointer inbox; /* sticky fibers woken by others, newest first */
+	struct fiber *homing;	    /* sticky fibers that are ready, oldest first */
+	struct fiber *homing_last;
+};
+
+/* The caller's worker. Never cached over a park. Only on a worker. */
+static inline struct worker *worker_of(const struct fiber *fiber)
+{
+	return fiber->worker;
+}
+
+/* ---- loop.c ---- */
+
+/* What every pooled stack runs, from its base. */
+void filch__loop(void *fiber);
+bool filch__worker_get_spare(struct worker *worker);
+
+/* Makes sure there is a spare stack; false at the cap or without memory. */
+static FILCH_ALWAYS_INLINE bool worker_ensure_spare(struct worker *worker)
+{
+	return likely(worker->spare != NULL) || filch__worker_get_spare(worker);
+}
+
+/* Tasks in its deque and in the injection queue; polls the timers first. Owner only. */
+uint64_t filch__worker_count_tasks(struct worker *worker);
+/* A tick is over: sets the next one's length so that it lasts about 100 us. */
+void filch__worker_measure_tick(struct worker *worker);
+/* Timers due, or somebody waiting for this worker: a long run in place should yield. */
+bool filch__worker_is_pressed(struct worker *worker);
+
+/* ---- steal.c ---- */
+
+/* Takes work from other workers into this one's queues. `desperate`: also raids. */
+bool filch__worker_steal(struct worker *worker, bool desperate);
+/* Is there work anywhere? For the last look before sleeping. */
+bool filch__scheduler_has_work(struct scheduler *scheduler);
+/* Is any other worker's slot full? */
+bool filch__scheduler_has_slot(struct scheduler *scheduler, const struct worker *self);
+
+/* ---- ready.c ---- */
+
+/* Puts a woken fiber where it will run. Anybody. */
+void filch__ready(struct scheduler *scheduler, struct fiber *fiber);
+/* Owner only, in no gate: back of the ready queue. */
+void filch__worker_push_ready(struct worker *worker, struct fiber *fiber);
+/* The next ready fiber of this worker or NULL. */
+struct fiber *filch__worker_next_ready(struct worker *worker);
+/* To be called after a push when somebody idles: shows work and wakes. */
+FILCH_COLD void filch__worker_share(struct worker *worker);
+
+static FILCH_ALWAYS_INLINE void worker_offer(struct worker *worker)
+{
+	/* relaxed: ordered after the push by the sleeper's heavy barrier (idle.h). */
+	if (unlikely(word32_load_relaxed(&worker->scheduler->idle.state) != 0))
+		filch__worker_share(worker);
+}
+
+/* ---- switch.c ---- */
+
+/* Leaves the current stack for `to`; returns when somebody comes back to it. */
+void filch__switch(struct fiber *from, struct fiber *to, enum left_action action);
+/* The same for a stack that is abandoned. */
+__attribute__((noreturn)) void filch__switch_away(struct fiber *from, struct fiber *to);
+/* To be called first on every stack that was switched to. */
+void filch__landed(struct fiber *self);
+/* Where the guard is a canary: ends the process when the stack has overflowed. */
+void filch__fiber_check(struct fiber *self);
+/* Prepares a pooled stack so that the first switch to it calls entry(fiber). */
+void filch__fiber_prepare(struct fiber *fiber, void (*entry)(void *fiber));
+/* From the native stack to `to` and back at the worker's end. */
+void filch__switch_from_native(struct worker *worker, struct fiber *to);
+__attribute__((noreturn)) void filch__switch_to_native(struct fiber *from);
+void filch__fiber_set_self(struct fiber *fiber);
+
+#endif
