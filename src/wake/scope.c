@@ -1,0 +1,152 @@
+/* Entering and leaving a token, in tasks and in plain threads. */
+#include "wake/token.h"
+
+#include "platform/clock.h"
+#include "sched/worker.h"
+#include "wake/token_tree.h"
+
+#include <errno.h>
+
+static _Thread_local struct filch_token *thread_scope;
+
+/* Noinline for the same reason as filch__fiber_self. */
+static FILCH_NOINLINE struct filch_token *get_thread_scope(void)
+{
+	compiler_barrier();
+	return thread_scope;
+}
+
+static FILCH_NOINLINE void set_thread_scope(struct filch_token *scope)
+{
+	compiler_barrier();
+	thread_scope = scope;
+}
+
+struct filch_token *filch__scope_self(void)
+{
+	struct fiber *self = filch__fiber_self();
+
+	return self && self->task ? self->task->scope : get_thread_scope();
+}
+
+static void set_scope(struct filch_token *scope)
+{
+	struct fiber *self = filch__fiber_self();
+
+	if (self)
+		self->task->scope = scope;
+	else
+		set_thread_scope(scope);
+}
+
+static void enclosing_cancelled(void *argument)
+{
+	struct filch_token *token = argument;
+
+	filch__token_cancel(token, filch_token_reason(token->enclosing), filch__scheduler_self());
+}
+
+int filch_scope_enter(struct filch_token *token)
+{
+	struct filch_token *enclosing = filch__scope_self();
+	uint32_t state;
+
+	if (!token)
+		return -EINVAL;
+	/* acq_rel: one enters; what the last one to leave wrote is seen. */
+	state = word32_or_acq_rel(&token->state, TOKEN_ENTERED);
+	if (state & TOKEN_ENTERED)
+		return -EBUSY;
+	filch__token_link(token);
+	token->enclosing = enclosing;
+	if (filch__scheduler_self())
+		token->scheduler = filch__scheduler_self();
+	if (enclosing && enclosing != token->parent && !(state & TOKEN_SHIELD))
+		filch_token_add_callback(enclosing, &token->from_enclosing, enclosing_cancelled,
+					 token);
+	set_scope(token);
+	return 0;
+}
+
+int filch_scope_leave(struct filch_token *token)
+{
+	if (!token)
+		return -EINVAL;
+	/* relaxed: never changes in here. */
+	if (filch__scope_self() != token || word32_load_relaxed(&token->state) & TOKEN_GROUP)
+		return -EPERM;
+	if (token->deadline != FILCH_NEVER)
+		filch_token_set_deadline(token, FILCH_NEVER);
+	filch_token_remove_callback(&token->from_enclosing);
+	token->from_enclosing.token = NULL;
+	set_scope(token->enclosing);
+	token->enclosing = NULL;
+	/* release: pairs with the operation in filch_scope_enter. */
+	word32_and_release(&token->state, ~TOKEN_ENTERED);
+	return 0;
+}
+
+static struct filch_token *outer(const struct filch_token *token)
+{
+	/* relaxed: flags that do not change while the token is somebody's scope. */
+	uint32_t state = word32_load_relaxed(&token->state);
+
+	if (state & TOKEN_SHIELD)
+		return NULL;
+	return state & TOKEN_ENTERED ? token->enclosing : token->parent;
+}
+
+static filch_time deadline_of(const struct filch_token *token)
+{
+	return filch_token_deadline(token);
+}
+
+struct filch_token *filch__scope_first_deadline(struct filch_token *scope)
+{
+	struct filch_token *first = NULL;
+
+	for (; scope; scope = outer(scope))
+		if (deadline_of(scope) != FILCH_NEVER &&
+		    (!first || deadline_of(scope) <= deadline_of(first)))
+			first = scope;
+	return first;
+}
+
+/* A thread has no timers: its scopes' deadlines are looked at here. */
+static bool thread_is_cancelled(struct filch_token *scope)
+{
+	struct filch_token *first = filch__scope_first_deadline(scope);
+
+	if (first && deadline_of(first) <= filch__clock_now())
+		filch__token_cancel(first, -ETIMEDOUT, NULL);
+	return filch__token_poll(scope, NULL);
+}
+
+int filch__checkpoint(void)
+{
+	struct fiber *self = filch__fiber_self();
+	struct filch_token *scope;
+
+	if (self && !self->task)
+		return 0; /* a timer's callback, on a worker's stack */
+	if (self)
+		return token_is_cancelled(self->task->scope, self->worker->scheduler) ? -ECANCELED
+										      : 0;
+	scope = get_thread_scope();
+	return scope && thread_is_cancelled(scope) ? -ECANCELED : 0;
+}
+
+int filch_checkpoint(void)
+{
+	return filch__checkpoint();
+}
+
+filch_time filch_scope_deadline(void)
+{
+	struct filch_token *scope = filch__scope_self();
+	struct filch_token *first = scope ? filch__scope_first_deadline(scope) : NULL;
+
+	if (scope && filch__token_poll(scope, NULL))
+		return INT64_MIN;
+	return first ? deadline_of(first) : FILCH_NEVER;
+}

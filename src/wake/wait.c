@@ -1,0 +1,150 @@
+/* The one waiting function. */
+#include "wake/wait.h"
+
+#include "base/panic.h"
+#include "sched/worker.h"
+#include "wake/timer.h"
+#include "wake/token.h"
+
+#include <errno.h>
+
+void filch__waiter_begin(struct waiter *waiter)
+{
+	waiter->link.next = waiter->link.previous = NULL;
+	waiter->parker = filch__parker_self();
+	waiter->epoch = filch__park_arm(waiter->parker);
+}
+
+void filch__waiter_abort(struct waiter *waiter)
+{
+	bool claimed = filch__unpark(waiter->parker, waiter->epoch, PARK_CLOSED);
+
+	(void)claimed;
+	FILCH_ASSERT(claimed);
+	filch__park(waiter->parker, waiter->epoch, FILCH_NEVER);
+}
+
+void filch__waiter_wait_surely(struct waiter *waiter)
+{
+	filch__park(waiter->parker, waiter->epoch, FILCH_NEVER);
+}
+
+static int error_of(enum park_outcome outcome)
+{
+	switch (outcome) {
+	case PARK_GRANTED:
+		return 0;
+	case PARK_TIMED_OUT:
+		return -ETIMEDOUT;
+	case PARK_CANCELLED:
+		return -ECANCELED;
+	case PARK_CLOSED:
+		break;
+	}
+	return -EPIPE;
+}
+
+/* What may end a wait early, while it lasts. */
+struct limits {
+	struct token_waiter cancel;
+	struct filch_token *scope; /* NULL: not attached */
+	struct filch_token *first; /* a thread's scope whose deadline comes before the wait's own */
+	struct timers *timers;	   /* NULL: not armed */
+	int failure;
+};
+
+static void begin_limits(struct limits *limits, struct waiter *waiter, filch_time *deadline)
+{
+	struct parker *parker = waiter->parker;
+	struct filch_token *scope = filch__scope_self();
+
+	*limits = (struct limits){ .cancel = { .parker = parker, .epoch = waiter->epoch } };
+	if (scope) {
+		if (filch__token_attach(scope, &limits->cancel) == 0)
+			limits->scope = scope;
+		else
+			filch__unpark(parker, waiter->epoch, PARK_CANCELLED);
+	}
+	if (!parker->fiber) {
+		limits->first = scope ? filch__scope_first_deadline(scope) : NULL;
+		if (limits->first && filch_token_deadline(limits->first) <= *deadline)
+			*deadline = filch_token_deadline(limits->first);
+		else
+			limits->first = NULL;
+	} else if (*deadline != FILCH_NEVER) {
+		limits->timers = filch__timers_of(parker->fiber->worker->scheduler);
+		limits->failure =
+			filch__timer_arm_wait(limits->timers, parker, waiter->epoch, *deadline);
+		if (limits->failure < 0) {
+			limits->timers = NULL;
+			filch__unpark(parker, waiter->epoch, PARK_CLOSED);
+		}
+	}
+}
+
+static int end_limits(struct limits *limits, struct parker *parker, enum park_outcome outcome)
+{
+	if (limits->timers && outcome != PARK_TIMED_OUT)
+		filch__timer_disarm_wait(limits->timers, parker);
+	if (limits->scope)
+		filch__token_detach(limits->scope, &limits->cancel);
+	if (outcome == PARK_CLOSED && limits->failure < 0)
+		return limits->failure;
+	if (outcome == PARK_TIMED_OUT && limits->first) {
+		filch__token_cancel(limits->first, -ETIMEDOUT, NULL);
+		return -ECANCELED;
+	}
+	return error_of(outcome);
+}
+
+int filch__waiter_wait(struct waiter *waiter, filch_time deadline)
+{
+	struct limits limits;
+
+	begin_limits(&limits, waiter, &deadline);
+	return end_limits(&limits, waiter->parker,
+			  filch__park(waiter->parker, waiter->epoch, deadline));
+}
+
+int filch__wait_sleep(filch_time deadline)
+{
+	struct waiter waiter;
+
+	filch__waiter_begin(&waiter);
+	return filch__waiter_wait(&waiter, deadline);
+}
+
+int filch__wait_enter(void)
+{
+	struct fiber *self = filch__fiber_self();
+	int status = filch__checkpoint();
+	struct filch__task *task;
+
+	if (status < 0 || !self || !self->task)
+		return status;
+	task = self->task;
+	if (task->budget == UINT32_MAX || task->operations-- > 1)
+		return 0;
+	task->operations = task->budget;
+	filch__wait_yield(self);
+	return 0;
+}
+
+void filch__wait_yield(struct fiber *self)
+{
+	struct worker *worker = self->worker;
+	struct fiber *next = NULL;
+	uint64_t waiting = filch__worker_count_tasks(worker);
+
+	if (waiting == 0)
+		next = filch__worker_next_ready(worker);
+	if (!next && waiting == 0)
+		return;
+	if (!next) {
+		worker->new_first = (uint32_t)(waiting < UINT32_MAX ? waiting : UINT32_MAX);
+		next = worker->spare;
+		worker->spare = NULL;
+		filch__fiber_prepare(next, filch__loop);
+	}
+	filch__switch(self, next, LEFT_YIELDED);
+}

@@ -1,0 +1,45 @@
+/* The one waiting function: grant, deadline and cancel race for one outcome. */
+#ifndef FILCH_WAKE_WAIT_H
+#define FILCH_WAKE_WAIT_H
+
+#include "data/list.h"
+#include "sched/park.h"
+
+/*
+ * A wait, in the waiter's frame. In order:
+ *	waiter_begin                   arms the park word
+ *	link it into the object        under the object's lock, after a last look
+ *	filch__waiter_wait             parks; 0 or the error
+ *	unlink it when still linked    under the lock, unless granted
+ * The waker, under the lock: unlinks it, writes what it gives, then waiter_grant. When that returns
+ * false the wait had ended otherwise: give it to the next. After true the waiter may be gone.
+ */
+struct waiter {
+	struct list link;
+	struct parker *parker;
+	uint64_t epoch;
+};
+
+void filch__waiter_begin(struct waiter *waiter);
+/* 0 granted, -ETIMEDOUT, -ECANCELED, -EPIPE closed, -ENOMEM no room for the timer. */
+int filch__waiter_wait(struct waiter *waiter, filch_time deadline);
+/* The same for a wait that a cancel does not end: a join. Only ever granted. */
+void filch__waiter_wait_surely(struct waiter *waiter);
+/* Before filch__waiter_wait: the caller found that it need not wait. Nobody else knows the waiter.
+ */
+void filch__waiter_abort(struct waiter *waiter);
+
+static inline bool waiter_grant(struct waiter *waiter)
+{
+	return filch__unpark(waiter->parker, waiter->epoch, PARK_GRANTED);
+}
+
+/* Parks for nothing but time: -ETIMEDOUT at the deadline, or -ECANCELED. */
+int filch__wait_sleep(filch_time deadline);
+
+/* What a blocking call does first: -ECANCELED, or charges the budget (and may yield) and 0. */
+int filch__wait_enter(void);
+/* Lets every other ready task go first. Only in a task. */
+void filch__wait_yield(struct fiber *self);
+
+#endif
