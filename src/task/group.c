@@ -1,0 +1,325 @@
+/* Opening, spawning into, and closing a group. */
+#include "task/task.h"
+
+#include "base/panic.h"
+#include "platform/clock.h"
+#include "wake/token.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Children that end elsewhere count down from here; the owner settles the difference once. */
+#define BIAS (UINT64_C(1) << 40)
+
+static int configure(struct filch_group *group, const struct filch_group_options *options)
+{
+	if (options->size < offsetof(struct filch_group_options, room) ||
+	    options->policy > FILCH_GROUP_SUPERVISE || options->deadline < 0)
+		return -EINVAL;
+	group->policy = options->policy;
+	if (options->shield)
+		filch__token_make_shield(&group->token);
+	if (options->deadline > 0)
+		return filch_token_set_deadline(&group->token, options->deadline);
+	return 0;
+}
+
+int filch_group_open(struct filch_group *group, const struct filch_group_options *options)
+{
+	struct fiber *self = fiber_self_at_entry();
+	struct filch__task *task;
+	int status;
+
+	if (unlikely(!group || !self))
+		return group ? -EPERM : -EINVAL;
+	task = self->task;
+	token_open(&group->token, task->scope, TOKEN_GROUP);
+	group->fiber = self;
+	group->owner = task;
+	memset(&group->left, 0,
+	       offsetof(struct filch_group, room) - offsetof(struct filch_group, left));
+	/* relaxed: not shared yet; spawning publishes it. */
+	word64_store_relaxed(&group->pending, BIAS);
+	task->scope = &group->token;
+	if (likely(!options))
+		return 0;
+	status = configure(group, options);
+	if (status < 0) {
+		task->scope = group->token.parent;
+		filch__token_close(&group->token);
+		group->owner = NULL;
+	}
+	return status;
+}
+
+/* Puts an item at the bottom of the caller's own deque. */
+static FILCH_ALWAYS_INLINE int push(struct fiber *self, const struct deque_item *item)
+{
+	struct worker *worker = self->worker;
+	int status;
+
+	gate_enter(&worker->gate);
+	status = deque_push(&worker->tasks, item);
+	gate_leave(&worker->gate);
+	if (likely(status == 0))
+		worker_offer(worker);
+	return status;
+}
+
+static FILCH_COLD int spawn_as_member(struct fiber *self, struct filch_group *group,
+				      filch_task_fn *fn, void *arg, struct filch_task *record)
+{
+	struct deque_item item = item_make(fn, arg, group, record, ITEM_COUNTED);
+	int status;
+
+	if (!self || !filch__task_is_member(self->task, group))
+		return -EPERM;
+	/* relaxed: the caller is a live member, so that the count cannot reach its end meanwhile.
+	 */
+	word64_add_relaxed(&group->pending, 1);
+	status = push(self, &item);
+	if (status < 0)
+		/* relaxed: as above. */
+		word64_sub_relaxed(&group->pending, 1);
+	return status;
+}
+
+static FILCH_ALWAYS_INLINE int spawn(struct filch_group *group, filch_task_fn *fn, void *arg,
+				     struct filch_task *record)
+{
+	struct fiber *self = fiber_self_at_entry();
+	struct deque_item item = item_make(fn, arg, group, record, 0);
+	int status;
+
+	if (unlikely(!self || self->task != group->owner))
+		return spawn_as_member(self, group, fn, arg, record);
+	status = push(self, &item);
+	if (likely(status == 0))
+		group->left++;
+	return status;
+}
+
+int filch_group_spawn(struct filch_group *group, filch_task_fn *fn, void *arg)
+{
+	if (unlikely(!group || !fn))
+		return -EINVAL;
+	return spawn(group, fn, arg, NULL);
+}
+
+int filch__group_spawn_record(struct filch_group *group, filch_task_fn *fn, void *arg,
+			      struct filch_task *record)
+{
+	token_open(&record->token, &group->token, 0);
+	record->group = group;
+	return spawn(group, fn, arg, record);
+}
+
+/* R9: by time, and only when somebody waits for this worker. */
+static FILCH_COLD void breathe(struct fiber *self)
+{
+	struct worker *worker = self->worker;
+
+	filch__worker_measure_tick(worker);
+	if (filch__worker_is_pressed(worker))
+		filch__wait_yield(self);
+}
+
+/* The newest item if it is a child of this very group (R7). */
+static FILCH_ALWAYS_INLINE bool pop_child(struct worker *worker, const struct filch_group *group,
+					  struct deque_item *item)
+{
+	struct deque_slot *slot;
+	bool mine = false;
+
+	gate_enter(&worker->gate);
+	slot = deque_peek(&worker->tasks);
+	if (unlikely(!slot) && filch__deque_reclaim(&worker->tasks))
+		slot = deque_peek(&worker->tasks);
+	if (slot) {
+		slot_read(slot, item);
+		mine = item->word[2] == group;
+		if (mine)
+			deque_drop(&worker->tasks);
+	}
+	gate_leave(&worker->gate);
+	return mine;
+}
+
+/* Anything but a plain child with enough stack left. */
+static FILCH_COLD void run_specially(struct fiber *self, struct filch_group *group,
+				     struct deque_item item)
+{
+	if ((uintptr_t)item.word[3] & ITEM_COUNTED) {
+		filch__task_run(self, &item);
+		return;
+	}
+	filch__task_run_in_place(self, &item);
+	group->left--;
+}
+
+static FILCH_ALWAYS_INLINE void run_children(struct fiber *self, struct filch_group *group)
+{
+	struct deque_item item;
+
+	while (group->left != 0 && worker_ensure_spare(self->worker) &&
+	       pop_child(self->worker, group, &item)) {
+		worker_offer(self->worker);
+		if (likely(!item.word[3] && stack_has_room(self))) {
+			int status = task_call(self, &item);
+
+			if (unlikely(status < 0))
+				filch__task_failed_in_place(self, group, status);
+			group->left--;
+		} else {
+			run_specially(self, group, item);
+		}
+		if (unlikely(--self->worker->tick == 0))
+			breathe(self);
+	}
+}
+
+static bool is_done(const struct filch_group *group)
+{
+	/* acquire: pairs with the decrement in filch__group_child_done. */
+	return word64_load_acquire(&group->pending) + group->left == BIAS;
+}
+
+/* Parks until the last child has ended elsewhere (R12). */
+static FILCH_COLD void wait_for_the_rest(struct filch_group *group)
+{
+	uint64_t change = group->left - BIAS;
+	struct waiter waiter;
+
+	filch__waiter_begin(&waiter);
+	group->waiter = waiter.epoch;
+	/* acq_rel: releases waiter to the last child; acquires what the children wrote. */
+	if (word64_add_acq_rel(&group->pending, change) + change == 0)
+		filch__waiter_abort(&waiter);
+	else
+		filch__waiter_wait_surely(&waiter);
+}
+
+void filch__group_child_done(struct filch_group *group)
+{
+	struct fiber *owner = group->fiber;
+
+	if (unlikely(!owner)) {
+		struct scheduler *scheduler = filch__scheduler_self();
+
+		scheduler->root_left(scheduler);
+		return;
+	}
+	/* acq_rel: releases the child's work to the owner, and orders the children among each
+	 * other. Unless it is the last, *group may be gone from here on. */
+	if (word64_sub_acq_rel(&group->pending, 1) != 1)
+		return;
+	/* The owner waits for us alone. */
+	filch__unpark(&owner->parker, group->waiter, PARK_GRANTED);
+}
+
+FILCH_COLD void filch__group_failed(struct filch_group *group, struct filch_task *record,
+				    int status)
+{
+	uint32_t notes;
+
+	if (group->policy == FILCH_GROUP_SUPERVISE) {
+		struct scheduler *scheduler = filch__scheduler_self();
+
+		if (!record)
+			scheduler->unobserved(scheduler, NULL, status);
+		return;
+	}
+	/* relaxed: the count of children, which ends it, orders. */
+	notes = word32_load_relaxed(&group->notes);
+	while (!(notes & ~GROUP_HANDLES) &&
+	       /* relaxed: as above. */
+	       !word32_cas_relaxed(&group->notes, &notes, notes | (uint32_t)-status))
+		;
+	if (group->policy == FILCH_GROUP_FAIL_FAST)
+		filch_token_cancel(&group->token, status);
+}
+
+static FILCH_ALWAYS_INLINE void join(struct fiber *self, struct filch_group *group)
+{
+	run_children(self, group);
+	if (unlikely(!is_done(group)))
+		wait_for_the_rest(group);
+}
+
+/* The slow end: outcomes, a linked token, a failure, a cancel. */
+static FILCH_COLD int end_slowly(struct filch_group *group, struct fiber *self)
+{
+	/* relaxed: joining has acquired all that the children wrote. */
+	int failure = -(int)(word32_load_relaxed(&group->notes) & ~GROUP_HANDLES);
+
+	filch__token_close(&group->token);
+	filch__group_drop_outcomes(group);
+	if (failure < 0)
+		return failure;
+	return token_is_cancelled(self->task->scope, self->worker->scheduler) ? -ECANCELED : 0;
+}
+
+int filch_group_close(struct filch_group *group)
+{
+	struct fiber *self = fiber_self_at_entry();
+	struct filch__task *task;
+
+	if (unlikely(!group))
+		return -EINVAL;
+	/* A task's scope is a group's token only while the task has that group open. */
+	if (unlikely(!self || self->task->scope != &group->token))
+		return -EPERM;
+	task = self->task;
+	join(self, group);
+	group->owner = NULL;
+	task->scope = group->token.parent;
+	/* relaxed: joining has acquired all that the children wrote. */
+	if (likely(word32_load_relaxed(&group->notes) == 0 && token_is_pristine(&group->token) &&
+		   !token_is_cancelled(task->scope, self->worker->scheduler)))
+		return 0;
+	return end_slowly(group, self);
+}
+
+bool filch_group_cancel(struct filch_group *group, int reason)
+{
+	if (!group || !group->fiber)
+		return false;
+	return filch__token_cancel(&group->token, reason,
+				   ((struct fiber *)group->fiber)->worker->scheduler);
+}
+
+int filch_group_run(const struct filch_group_options *options,
+		    int (*body)(struct filch_group *group, void *arg), void *arg)
+{
+	struct filch_group group;
+	int status, closed;
+
+	if (!body)
+		return -EINVAL;
+	status = filch_group_open(&group, options);
+	if (status < 0)
+		return status;
+	status = body(&group, arg);
+	if (status < 0 && status != -ECANCELED)
+		filch_token_cancel(&group.token, status);
+	closed = filch_group_close(&group);
+	return status < 0 && (status != -ECANCELED || closed == 0) ? status : closed;
+}
+
+void filch__group_abandoned(struct filch__task *task, const struct filch_token *until)
+{
+	struct scheduler *scheduler = filch__scheduler_self();
+
+	while (task->scope != until) {
+		struct filch_token *token = task->scope;
+		struct filch_group *group = container_of(token, struct filch_group, token);
+
+		if (!token_is_group(token)) {
+			filch_scope_leave(token);
+			continue;
+		}
+		filch_token_cancel(token, -ECANCELED);
+		filch_group_close(group);
+		scheduler->unobserved(scheduler, "(ended with an open group)", -EBUSY);
+	}
+}

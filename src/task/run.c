@@ -1,0 +1,160 @@
+/* Running a task: on the stack one stands on, or on one chained to it. */
+#include "task/task.h"
+
+#include "base/panic.h"
+#include "wake/token.h"
+
+#include <errno.h>
+
+/* A call that is carried out on another stack. */
+struct chained {
+	const struct deque_item *item;
+	int status;
+	bool cancelled;
+};
+
+/* Was the task's own scope cancelled, and is that what it returned? */
+static bool ended_cancelled(struct fiber *self, struct filch_token *own, int status)
+{
+	return status == -ECANCELED && token_is_cancelled(own, self->worker->scheduler);
+}
+
+/* With a record: its own token, its attributes. */
+static int call_recorded(struct fiber *self, const struct deque_item *item, bool *cancelled)
+{
+	struct filch_task *record = item_record(item);
+	struct filch__task *outer = self->task;
+	struct filch__task task = {
+		.scope = &record->token,
+		.group = item_group(item),
+		.record = record,
+		.operations = record->budget,
+		.budget = record->budget,
+	};
+	int status = -ECANCELED;
+
+	if (record->flags & TASK_STICKY) {
+		if (self->sticky++ == 0)
+			self->home = self->worker->index;
+	}
+	self->task = &task;
+	if (!(record->flags & TASK_SKIP_IF_CANCELLED) ||
+	    !token_is_cancelled(&record->token, self->worker->scheduler))
+		status = item_fn(item)(item->word[1]);
+	if (task.scope != &record->token)
+		filch__group_abandoned(&task, &record->token);
+	*cancelled = ended_cancelled(self, &record->token, status);
+	self->task = outer;
+	if (record->flags & TASK_STICKY)
+		self->sticky--;
+	filch__token_close(&record->token);
+	return status;
+}
+
+static int run_here(struct fiber *self, const struct deque_item *item, bool *cancelled)
+{
+	struct filch_group *group = item_group(item);
+	int status;
+
+	if (item_record(item))
+		return call_recorded(self, item, cancelled);
+	status = task_call(self, item);
+	*cancelled = status < 0 && ended_cancelled(self, &group->token, status);
+	return status;
+}
+
+/* The base of a chained stack: one call, then back to whom it was made for. */
+static void chained_main(void *argument)
+{
+	struct fiber *self = argument;
+	struct chained *chained;
+
+	filch__landed(self);
+	chained = (struct chained *)self->chained;
+	chained->status = run_here(self, chained->item, &chained->cancelled);
+	filch__switch_away(self, self->below);
+}
+
+/* Calls on a fresh stack; false when there is none. */
+static bool run_chained(struct fiber *self, enum filch_stack_class stack_class,
+			struct chained *chained)
+{
+	struct worker *worker = self->worker;
+	struct stack *stack =
+		filch__stack_get(&worker->scheduler->stacks, &worker->stacks, stack_class);
+	struct fiber *fiber;
+
+	if (!stack)
+		return false;
+	fiber = container_of(stack, struct fiber, stack);
+	filch__fiber_prepare(fiber, chained_main);
+	fiber->below = self;
+	fiber->chained = chained;
+	fiber->sticky = self->sticky;
+	fiber->home = self->home;
+	filch__switch(self, fiber, LEFT_NOTHING);
+	return true;
+}
+
+static enum filch_stack_class class_of(const struct filch_task *record)
+{
+	return record && record->flags & TASK_LARGE ? FILCH_STACK_LARGE : FILCH_STACK_SMALL;
+}
+
+/* Here if the stack is of the right class and has room, else on another one. */
+static int run_somewhere(struct fiber *self, const struct deque_item *item, bool *cancelled)
+{
+	enum filch_stack_class wanted = class_of(item_record(item));
+	struct chained chained = { .item = item };
+
+	if (wanted != self->stack.stack_class || !stack_has_room(self)) {
+		if (run_chained(self, wanted, &chained)) {
+			*cancelled = chained.cancelled;
+			return chained.status;
+		}
+		/* No stack to be had: what is left of this one must do, or the task fails. */
+		if (wanted != FILCH_STACK_SMALL || !stack_has_room(self)) {
+			*cancelled = false;
+			return -ENOMEM;
+		}
+	}
+	return run_here(self, item, cancelled);
+}
+
+static FILCH_COLD void finish(const struct deque_item *item, int status, bool cancelled)
+{
+	struct filch_group *group = item_group(item);
+	struct filch_task *record = item_record(item);
+
+	if (status < 0 && !cancelled)
+		filch__group_failed(group, record, status);
+	if (record)
+		filch__task_end(record, status, cancelled);
+}
+
+void filch__task_run(struct fiber *self, const struct deque_item *item)
+{
+	struct deque_item own = *item; /* the caller's may be anywhere */
+	bool cancelled = false;
+	int status = run_somewhere(self, &own, &cancelled);
+
+	if (status < 0 || item_record(&own))
+		finish(&own, status, cancelled);
+	filch__group_child_done(item_group(&own));
+}
+
+void filch__task_run_in_place(struct fiber *self, const struct deque_item *item)
+{
+	struct deque_item own = *item;
+	bool cancelled = false;
+	int status = run_somewhere(self, &own, &cancelled);
+
+	if (status < 0 || item_record(&own))
+		finish(&own, status, cancelled);
+}
+
+void filch__task_failed_in_place(struct fiber *self, struct filch_group *group, int status)
+{
+	if (!ended_cancelled(self, &group->token, status))
+		filch__group_failed(group, NULL, status);
+}
