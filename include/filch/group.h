@@ -39,17 +39,18 @@ struct filch_group_options {
 struct filch_group {
 	struct filch_token token;    /* the group's own scope; first */
 	void *fiber;		     /* the stack the owner runs on */
-	void *owner;		     /* the task; NULL: not open */
 	uint64_t left;		     /* spawned by the owner and not run in place */
+	void *owner;		     /* the task; NULL: not open */
 	struct filch_word64 pending; /* children that end elsewhere; biased */
-	uint64_t waiter;	     /* epoch of the owner's park */
-	struct filch_word32 notes; /* the first failure, as a positive errno; handles were given */
 	uint32_t policy;
-	struct filch_word32 lock;    /* guards outcomes */
-	void *outcomes[2];	     /* ended children that had a handle, oldest first */
-	void *listener;		     /* the owner, waiting for the next of them */
-	struct filch_word32 handles; /* children spawned with a handle */
-	uint32_t given;		     /* of those, handed out */
+	uint32_t ready;		  /* what follows the lock is set: there is something to note */
+	struct filch_word32 lock; /* guards what follows */
+	uint32_t failure;	  /* the first, as a positive errno */
+	uint64_t waiter;	  /* epoch of the owner's park */
+	void *outcomes[2];	  /* ended children that had a handle, oldest first */
+	void *listener;		  /* the owner, waiting for the next of them */
+	uint32_t handles;	  /* children spawned with a handle */
+	uint32_t given;		  /* of those, handed out */
 	void *room[4];
 };
 

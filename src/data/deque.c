@@ -23,8 +23,8 @@ static uint64_t window_make(uint64_t top, uint64_t count)
 
 static struct deque_array *array_create(uint64_t capacity, const struct filch_allocator *allocator)
 {
-	struct deque_array *array =
-		filch__allocate(allocator, sizeof(*array) + capacity * sizeof(struct deque_slot));
+	struct deque_array *array = (struct deque_array *)filch__allocate(
+		allocator, sizeof(*array) + capacity * sizeof(struct deque_slot));
 
 	if (array) {
 		array->older = NULL;
@@ -154,7 +154,9 @@ bool filch__deque_publish(struct deque *deque)
 	/* acquire: pairs with the thief's cas, as in make_room: the store below hides it from
 	 * there. */
 	uint64_t window = word64_load_acquire(&deque->window);
-	uint64_t more = (deque_bottom(deque) - deque->split + 1) / 2;
+	/* acquire: pairs with the release in deque_push_surely; a raider did not write the items.
+	 */
+	uint64_t more = (word64_load_acquire(&deque->bottom) - deque->split + 1) / 2;
 
 	if (window_count(window) != 0)
 		return true;

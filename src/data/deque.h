@@ -21,8 +21,10 @@ struct filch_allocator;
  * may store it.
  *
  *	operation                     caller                       excludes
- *	push pop take publish reclaim the owner, within its gate   each other (the gate)
+ *	pop take publish reclaim      the owner, within its gate   publish by a raider (the gate)
  *	publish                       a raider, within the gate    the same
+ *	push                          the owner                    nobody: it touches only what is
+ *	                                                           beyond bottom
  *	steal has_public              anybody                      nobody
  *
  * Linearisation: a steal at its cas; a take or reclaim at its cas or store of the window.
@@ -103,6 +105,24 @@ static FILCH_ALWAYS_INLINE void slot_read(const struct deque_slot *slot, struct 
 	item->word[3] = pointer_load_relaxed(&slot->word[3]);
 }
 
+/* Owner. */
+static FILCH_ALWAYS_INLINE bool deque_is_full(const struct deque *deque)
+{
+	return deque_bottom(deque) >= deque->limit;
+}
+
+/* When it is not full. */
+static FILCH_ALWAYS_INLINE void deque_push_surely(struct deque *deque,
+						  const struct deque_item *item)
+{
+	uint64_t bottom = deque_bottom(deque);
+
+	slot_write(&deque->slots[bottom & deque->mask], item);
+	/* release: a raider that publishes the item has it from here; pairs with publish. Thieves
+	 * learn of it from the window. */
+	word64_store_release(&deque->bottom, bottom + 1);
+}
+
 /* 0 or -ENOMEM. */
 static FILCH_ALWAYS_INLINE int deque_push(struct deque *deque, const struct deque_item *item)
 {
@@ -114,9 +134,7 @@ static FILCH_ALWAYS_INLINE int deque_push(struct deque *deque, const struct dequ
 		if (status < 0)
 			return status;
 	}
-	slot_write(&deque->slots[bottom & deque->mask], item);
-	/* relaxed: thieves learn of the item from the window; as a hint see deque_bottom. */
-	word64_store_relaxed(&deque->bottom, bottom + 1);
+	deque_push_surely(deque, item);
 	return 0;
 }
 
@@ -128,19 +146,29 @@ static inline uint64_t deque_room(struct deque *deque)
 	return deque->limit - deque_bottom(deque);
 }
 
-/* The newest private item, not taken; NULL when the private part is empty. */
-static FILCH_ALWAYS_INLINE struct deque_slot *deque_peek(const struct deque *deque)
+/*
+ * Takes the newest private item if its third word is `owner`: looked at in place, the private part
+ * being nobody else's. False when it is not, or there is none.
+ */
+static FILCH_ALWAYS_INLINE bool deque_pop_if(struct deque *deque, const void *owner,
+					     struct deque_item *item)
 {
 	uint64_t bottom = deque_bottom(deque);
 
-	return bottom == deque->split ? NULL : &deque->slots[(bottom - 1) & deque->mask];
+	if (unlikely(bottom == deque->split))
+		return false;
+	slot_read(&deque->slots[--bottom & deque->mask], item);
+	if (unlikely(item->word[2] != owner))
+		return false;
+	/* relaxed: as in deque_push. */
+	word64_store_relaxed(&deque->bottom, bottom);
+	return true;
 }
 
-/* Takes what deque_peek has shown. */
-static FILCH_ALWAYS_INLINE void deque_drop(struct deque *deque)
+/* Owner, in the gate. */
+static inline bool deque_is_private_empty(const struct deque *deque)
 {
-	/* relaxed: as in deque_push. */
-	word64_store_relaxed(&deque->bottom, deque_bottom(deque) - 1);
+	return deque_bottom(deque) == deque->split;
 }
 
 /* Anything in the window? Anybody; a hint. */

@@ -3,6 +3,7 @@
 #define FILCH_PLATFORM_CONTEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * A context is the stack pointer of somebody who has left, everything else lies on
@@ -28,5 +29,18 @@ void filch__context_switch(void **save, void *load);
  * the stack is written (128 bytes; with ucontext a few kilobytes).
  */
 void *filch__context_make(void *lo, size_t size, void (*entry)(void *), void *arg);
+
+/* Where the stack is now, about: not the address of a local, which AddressSanitizer moves. */
+static inline __attribute__((always_inline)) uintptr_t stack_pointer(void)
+{
+#if defined(__x86_64__)
+	uintptr_t pointer;
+
+	__asm__("mov %%rsp, %0" : "=r"(pointer));
+	return pointer;
+#else
+	return (uintptr_t)__builtin_frame_address(0);
+#endif
+}
 
 #endif

@@ -20,6 +20,7 @@ int filch_runtime_stats(const struct filch_runtime *runtime, struct filch_runtim
 		/* relaxed: counts. */
 		stats->steals += word64_load_relaxed(&worker->stats.steals);
 		stats->tasks_stolen += word64_load_relaxed(&worker->stats.stolen);
+		/* relaxed: counts, too. */
 		stats->parks += word64_load_relaxed(&worker->stats.parks);
 		stats->wakes += word64_load_relaxed(&worker->stats.wakes);
 	}

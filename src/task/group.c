@@ -6,10 +6,12 @@
 #include "wake/token.h"
 
 #include <errno.h>
-#include <string.h>
 
-/* Children that end elsewhere count down from here; the owner settles the difference once. */
-#define BIAS (UINT64_C(1) << 40)
+/*
+ * Children that end elsewhere count down from here; the owner settles the difference once. So far
+ * from 0 in both directions that a group may live for ever, and short to write in machine code.
+ */
+#define BIAS ((uint64_t)INT32_MIN)
 
 static int configure(struct filch_group *group, const struct filch_group_options *options)
 {
@@ -24,11 +26,23 @@ static int configure(struct filch_group *group, const struct filch_group_options
 	return 0;
 }
 
+static FILCH_COLD int configure_or_undo(struct filch_group *group,
+					const struct filch_group_options *options)
+{
+	int status = configure(group, options);
+
+	if (status < 0) {
+		((struct filch__task *)group->owner)->scope = group->token.parent;
+		filch__token_close(&group->token);
+		group->owner = NULL;
+	}
+	return status;
+}
+
 int filch_group_open(struct filch_group *group, const struct filch_group_options *options)
 {
 	struct fiber *self = fiber_self_at_entry();
 	struct filch__task *task;
-	int status;
 
 	if (unlikely(!group || !self))
 		return group ? -EPERM : -EINVAL;
@@ -36,38 +50,30 @@ int filch_group_open(struct filch_group *group, const struct filch_group_options
 	token_open(&group->token, task->scope, TOKEN_GROUP);
 	group->fiber = self;
 	group->owner = task;
-	memset(&group->left, 0,
-	       offsetof(struct filch_group, room) - offsetof(struct filch_group, left));
+	group->left = 0;
 	/* relaxed: not shared yet; spawning publishes it. */
 	word64_store_relaxed(&group->pending, BIAS);
+	word32_store_relaxed(&group->lock, 0);
+	group->policy = FILCH_GROUP_FAIL_FAST;
+	group->ready = 0;
 	task->scope = &group->token;
-	if (likely(!options))
-		return 0;
-	status = configure(group, options);
-	if (status < 0) {
-		task->scope = group->token.parent;
-		filch__token_close(&group->token);
-		group->owner = NULL;
-	}
-	return status;
+	return likely(!options) ? 0 : configure_or_undo(group, options);
 }
 
 /* Puts an item at the bottom of the caller's own deque. */
-static FILCH_ALWAYS_INLINE int push(struct fiber *self, const struct deque_item *item)
+static int push(struct fiber *self, const struct deque_item *item)
 {
 	struct worker *worker = self->worker;
 	int status;
 
-	gate_enter(&worker->gate);
 	status = deque_push(&worker->tasks, item);
-	gate_leave(&worker->gate);
 	if (likely(status == 0))
 		worker_offer(worker);
 	return status;
 }
 
-static FILCH_COLD int spawn_as_member(struct fiber *self, struct filch_group *group,
-				      filch_task_fn *fn, void *arg, struct filch_task *record)
+static int spawn_as_member(struct fiber *self, struct filch_group *group, filch_task_fn *fn,
+			   void *arg, struct filch_task *record)
 {
 	struct deque_item item = item_make(fn, arg, group, record, ITEM_COUNTED);
 	int status;
@@ -84,26 +90,48 @@ static FILCH_COLD int spawn_as_member(struct fiber *self, struct filch_group *gr
 	return status;
 }
 
-static FILCH_ALWAYS_INLINE int spawn(struct filch_group *group, filch_task_fn *fn, void *arg,
-				     struct filch_task *record)
+static FILCH_COLD int spawn_slowly(struct filch_group *group, filch_task_fn *fn, void *arg,
+				   struct filch_task *record)
 {
-	struct fiber *self = fiber_self_at_entry();
+	struct fiber *self = filch__fiber_self();
 	struct deque_item item = item_make(fn, arg, group, record, 0);
 	int status;
 
-	if (unlikely(!self || self->task != group->owner))
+	if (!group || !fn)
+		return -EINVAL;
+	if (!self || self->task != group->owner)
 		return spawn_as_member(self, group, fn, arg, record);
 	status = push(self, &item);
-	if (likely(status == 0))
+	if (status == 0)
 		group->left++;
 	return status;
 }
 
+/* What a push comes to when nothing is in the way; all else is done slowly. */
 int filch_group_spawn(struct filch_group *group, filch_task_fn *fn, void *arg)
 {
-	if (unlikely(!group || !fn))
+	struct fiber *self = fiber_self_at_entry();
+	struct worker *worker;
+	struct deque_item item;
+
+	if (unlikely(!group))
 		return -EINVAL;
-	return spawn(group, fn, arg, NULL);
+	if (unlikely(!fn))
+		return -EINVAL;
+	if (unlikely(!self))
+		return -EPERM;
+	if (unlikely(self->task != group->owner))
+		return spawn_slowly(group, fn, arg, NULL);
+	worker = self->worker;
+	if (unlikely(deque_is_full(&worker->tasks)))
+		return spawn_slowly(group, fn, arg, NULL);
+	item = item_make(fn, arg, group, NULL, 0);
+	deque_push_surely(&worker->tasks, &item);
+	group->left++;
+	/* relaxed: as in worker_offer. */
+	if (unlikely(word32_load_relaxed(&worker->scheduler->idle.state) != 0))
+		filch__worker_share(worker);
+	return 0;
 }
 
 int filch__group_spawn_record(struct filch_group *group, filch_task_fn *fn, void *arg,
@@ -111,36 +139,31 @@ int filch__group_spawn_record(struct filch_group *group, filch_task_fn *fn, void
 {
 	token_open(&record->token, &group->token, 0);
 	record->group = group;
-	return spawn(group, fn, arg, record);
+	return spawn_slowly(group, fn, arg, record);
 }
 
 /* R9: by time, and only when somebody waits for this worker. */
-static FILCH_COLD void breathe(struct fiber *self)
+static FILCH_COLD struct worker *breathe(struct fiber *self)
 {
 	struct worker *worker = self->worker;
 
 	filch__worker_measure_tick(worker);
 	if (filch__worker_is_pressed(worker))
 		filch__wait_yield(self);
+	return self->worker;
 }
 
 /* The newest item if it is a child of this very group (R7). */
 static FILCH_ALWAYS_INLINE bool pop_child(struct worker *worker, const struct filch_group *group,
 					  struct deque_item *item)
 {
-	struct deque_slot *slot;
-	bool mine = false;
+	bool mine;
 
 	gate_enter(&worker->gate);
-	slot = deque_peek(&worker->tasks);
-	if (unlikely(!slot) && filch__deque_reclaim(&worker->tasks))
-		slot = deque_peek(&worker->tasks);
-	if (slot) {
-		slot_read(slot, item);
-		mine = item->word[2] == group;
-		if (mine)
-			deque_drop(&worker->tasks);
-	}
+	mine = deque_pop_if(&worker->tasks, group, item);
+	if (unlikely(!mine) && deque_is_private_empty(&worker->tasks) &&
+	    filch__deque_reclaim(&worker->tasks))
+		mine = deque_pop_if(&worker->tasks, group, item);
 	gate_leave(&worker->gate);
 	return mine;
 }
@@ -157,24 +180,30 @@ static FILCH_COLD void run_specially(struct fiber *self, struct filch_group *gro
 	group->left--;
 }
 
-static FILCH_ALWAYS_INLINE void run_children(struct fiber *self, struct filch_group *group)
+static FILCH_ALWAYS_INLINE void run_children(struct fiber *self, struct filch_group *group,
+					     struct filch__task *owner)
 {
 	struct deque_item item;
 
-	while (group->left != 0 && worker_ensure_spare(self->worker) &&
-	       pop_child(self->worker, group, &item)) {
-		worker_offer(self->worker);
-		if (likely(!item.word[3] && stack_has_room(self))) {
-			int status = task_call(self, &item);
+	while (group->left != 0) {
+		struct worker *worker = self->worker;
+		int status;
 
+		if (unlikely(--worker->tick == 0))
+			worker = breathe(self);
+		/* R6 holds: who runs a task has a spare stack. */
+		FILCH_ASSERT(worker->spare);
+		if (unlikely(!pop_child(worker, group, &item)))
+			break;
+		worker_offer(worker);
+		if (unlikely(item.word[3] || !stack_has_room(self))) {
+			run_specially(self, group, item);
+		} else {
+			status = task_call(self, owner, &item);
 			if (unlikely(status < 0))
 				filch__task_failed_in_place(self, group, status);
 			group->left--;
-		} else {
-			run_specially(self, group, item);
 		}
-		if (unlikely(--self->worker->tick == 0))
-			breathe(self);
 	}
 }
 
@@ -220,8 +249,6 @@ void filch__group_child_done(struct filch_group *group)
 FILCH_COLD void filch__group_failed(struct filch_group *group, struct filch_task *record,
 				    int status)
 {
-	uint32_t notes;
-
 	if (group->policy == FILCH_GROUP_SUPERVISE) {
 		struct scheduler *scheduler = filch__scheduler_self();
 
@@ -229,19 +256,18 @@ FILCH_COLD void filch__group_failed(struct filch_group *group, struct filch_task
 			scheduler->unobserved(scheduler, NULL, status);
 		return;
 	}
-	/* relaxed: the count of children, which ends it, orders. */
-	notes = word32_load_relaxed(&group->notes);
-	while (!(notes & ~GROUP_HANDLES) &&
-	       /* relaxed: as above. */
-	       !word32_cas_relaxed(&group->notes, &notes, notes | (uint32_t)-status))
-		;
+	filch__group_note(group);
+	if (group->failure == 0)
+		group->failure = (uint32_t)-status;
+	filch__group_noted(group);
 	if (group->policy == FILCH_GROUP_FAIL_FAST)
 		filch_token_cancel(&group->token, status);
 }
 
-static FILCH_ALWAYS_INLINE void join(struct fiber *self, struct filch_group *group)
+static FILCH_ALWAYS_INLINE void join(struct fiber *self, struct filch_group *group,
+				     struct filch__task *owner)
 {
-	run_children(self, group);
+	run_children(self, group, owner);
 	if (unlikely(!is_done(group)))
 		wait_for_the_rest(group);
 }
@@ -249,8 +275,7 @@ static FILCH_ALWAYS_INLINE void join(struct fiber *self, struct filch_group *gro
 /* The slow end: outcomes, a linked token, a failure, a cancel. */
 static FILCH_COLD int end_slowly(struct filch_group *group, struct fiber *self)
 {
-	/* relaxed: joining has acquired all that the children wrote. */
-	int failure = -(int)(word32_load_relaxed(&group->notes) & ~GROUP_HANDLES);
+	int failure = group->ready ? -(int)group->failure : 0;
 
 	filch__token_close(&group->token);
 	filch__group_drop_outcomes(group);
@@ -270,11 +295,10 @@ int filch_group_close(struct filch_group *group)
 	if (unlikely(!self || self->task->scope != &group->token))
 		return -EPERM;
 	task = self->task;
-	join(self, group);
+	join(self, group, task);
 	group->owner = NULL;
 	task->scope = group->token.parent;
-	/* relaxed: joining has acquired all that the children wrote. */
-	if (likely(word32_load_relaxed(&group->notes) == 0 && token_is_pristine(&group->token) &&
+	if (likely(token_is_pristine(&group->token) &&
 		   !token_is_cancelled(task->scope, self->worker->scheduler)))
 		return 0;
 	return end_slowly(group, self);

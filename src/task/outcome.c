@@ -16,6 +16,30 @@ static struct list *outcomes_of(struct filch_group *group)
 	return (struct list *)(void *)group->outcomes;
 }
 
+void filch__group_note(struct filch_group *group)
+{
+	spin_acquire(lock_of(group));
+	if (group->ready)
+		return;
+	group->outcomes[0] = group->outcomes[1] = group->listener = NULL;
+	group->failure = group->handles = group->given = 0;
+	group->ready = 1;
+	/* relaxed: read by the owner when all children have ended, which orders. */
+	word32_or_relaxed(&group->token.state, TOKEN_NOTED);
+}
+
+void filch__group_noted(struct filch_group *group)
+{
+	spin_release(lock_of(group));
+}
+
+static void count_handle(struct filch_group *group, int change)
+{
+	filch__group_note(group);
+	group->handles += (uint32_t)change;
+	filch__group_noted(group);
+}
+
 static int spawn_record(struct filch_group *group, const struct filch_task_options *options,
 			filch_task_fn *fn, void *arg, struct task_start *start,
 			struct filch_task **task)
@@ -33,16 +57,13 @@ static int spawn_record(struct filch_group *group, const struct filch_task_optio
 		return status;
 	if (task) {
 		record->flags |= TASK_OUTCOME;
-		/* relaxed: by the owner or a live member; read by the owner under the lock. */
-		word32_add_relaxed(&group->handles, 1);
-		word32_or_relaxed(&group->notes, GROUP_HANDLES);
+		count_handle(group, 1);
 	}
 	record->start = start;
 	status = filch__group_spawn_record(group, fn, arg, record);
 	if (status < 0) {
 		if (task) {
-			/* relaxed: as above. */
-			word32_sub_relaxed(&group->handles, 1);
+			count_handle(group, -1);
 			filch_task_release(record);
 		}
 		filch_task_release(record);
@@ -144,11 +165,13 @@ void filch__group_add_outcome(struct filch_group *group, struct filch_task *reco
 /* Under the lock: 0 and the record, -ENODATA, or -EAGAIN. */
 static int take_outcome(struct filch_group *group, struct filch_task **record)
 {
-	struct list *link = list_pop_front(outcomes_of(group));
+	struct list *link;
 
+	if (!group->ready)
+		return -ENODATA;
+	link = list_pop_front(outcomes_of(group));
 	if (!link)
-		/* relaxed: see spawn_record. */
-		return word32_load_relaxed(&group->handles) == group->given ? -ENODATA : -EAGAIN;
+		return group->handles == group->given ? -ENODATA : -EAGAIN;
 	group->given++;
 	*record = container_of(link, struct filch_task, link);
 	return 0;
@@ -181,7 +204,7 @@ static int next_outcome(struct filch_group *group, struct filch_task **record)
 int filch_group_next_outcome(struct filch_group *group, struct filch_group_outcome *outcome)
 {
 	struct fiber *self = filch__fiber_self();
-	struct filch_task *record;
+	struct filch_task *record = NULL;
 	int status;
 
 	if (!group || !outcome)
@@ -205,6 +228,6 @@ void filch__group_drop_outcomes(struct filch_group *group)
 {
 	struct list *link;
 
-	while ((link = list_pop_front(outcomes_of(group))))
+	while (group->ready && (link = list_pop_front(outcomes_of(group))))
 		filch_task_release(container_of(link, struct filch_task, link));
 }

@@ -58,7 +58,7 @@ static int run_here(struct fiber *self, const struct deque_item *item, bool *can
 
 	if (item_record(item))
 		return call_recorded(self, item, cancelled);
-	status = task_call(self, item);
+	status = task_call(self, self->task, item);
 	*cancelled = status < 0 && ended_cancelled(self, &group->token, status);
 	return status;
 }

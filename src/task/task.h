@@ -4,6 +4,7 @@
 
 #include "data/list.h"
 #include "data/spin.h"
+#include "platform/context.h"
 #include "sched/worker.h"
 #include "wake/wait.h"
 
@@ -51,9 +52,6 @@ struct filch_task {
 	struct filch_word32 observed;
 	char name[TASK_NAME_SIZE];
 };
-
-/* In a group's notes, beside the first failure: a child was spawned with a handle. */
-#define GROUP_HANDLES 0x80000000u
 
 /* What a deque's item says: {fn, arg, group, record | counted}. */
 #define ITEM_COUNTED ((uintptr_t)1) /* in group->pending already: not spawned by the owner */
@@ -103,17 +101,17 @@ FILCH_COLD void filch__task_failed_in_place(struct fiber *self, struct filch_gro
 /* Is there enough of this stack left for a call in place (R8)? */
 static FILCH_ALWAYS_INLINE bool stack_has_room(const struct fiber *self)
 {
-	return (uintptr_t)__builtin_frame_address(0) >= (uintptr_t)self->floor;
+	return stack_pointer() >= (uintptr_t)self->floor;
 }
 
 /* Joins and closes a group its owner left open, or leaves a scope; reports it. */
 FILCH_COLD void filch__group_abandoned(struct filch__task *task, const struct filch_token *until);
 
 /* The plain case: no record, enough stack. */
-static FILCH_ALWAYS_INLINE int task_call(struct fiber *self, const struct deque_item *item)
+static FILCH_ALWAYS_INLINE int task_call(struct fiber *self, struct filch__task *outer,
+					 const struct deque_item *item)
 {
 	struct filch_group *group = item_group(item);
-	struct filch__task *outer = self->task;
 	struct filch__task task;
 	int status;
 
@@ -140,6 +138,10 @@ int filch__group_spawn_record(struct filch_group *group, filch_task_fn *fn, void
 			      struct filch_task *record);
 
 /* ---- outcome.c ---- */
+
+/* Between the two: the group's lock, and its failure and outcomes ready to be written. */
+void filch__group_note(struct filch_group *group);
+void filch__group_noted(struct filch_group *group);
 
 /* The ended child joins the outcomes of its group. Before filch__group_child_done. */
 void filch__group_add_outcome(struct filch_group *group, struct filch_task *record);

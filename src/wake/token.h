@@ -18,6 +18,7 @@
  *	GROUP       its opening                               nobody
  *	ENTERED     filch_scope_enter                         filch_scope_leave
  *	EXPLICIT    filch_token_init: linked all the way up   nobody
+ *	NOTED       a group: a failure, or a child's handle   nobody
  *
  * Synchronization. A token's list of children, its waiters and callbacks are guarded by its lock. A
  *child's LINKED, next, previous are guarded by its parent's lock, its parent by its own as well.
@@ -33,6 +34,7 @@
 #define TOKEN_GROUP 16u
 #define TOKEN_ENTERED 32u
 #define TOKEN_EXPLICIT 64u
+#define TOKEN_NOTED 128u
 
 /* One parked wait in a token's list; lives in the waiter's frame. */
 struct token_waiter {
@@ -69,12 +71,12 @@ static FILCH_ALWAYS_INLINE bool token_is_cancelled(struct filch_token *token,
 	       filch__token_poll(token, scheduler);
 }
 
-/* Nothing was ever linked to it, and it was not cancelled: closing it costs nothing. */
+/* Nothing was ever linked to it or noted, and it was not cancelled: closing it costs nothing. */
 static FILCH_ALWAYS_INLINE bool token_is_pristine(const struct filch_token *token)
 {
 	/* relaxed: asked by its owner, when nobody below is left. */
 	return (word32_load_relaxed(&token->state) &
-		(TOKEN_CANCELLED | TOKEN_READY | TOKEN_LINKED)) == 0;
+		(TOKEN_CANCELLED | TOKEN_READY | TOKEN_LINKED | TOKEN_NOTED)) == 0;
 }
 
 static inline bool token_is_group(const struct filch_token *token)

@@ -193,6 +193,7 @@ bool filch_token_remove_callback(struct filch_token_callback *callback)
 	queued = word32_load_relaxed(&callback->state) == CALLBACK_QUEUED;
 	if (queued) {
 		filch__callback_unlink(callback);
+		/* relaxed: under the lock. */
 		word32_store_relaxed(&callback->state, CALLBACK_IDLE);
 	}
 	spin_release(lock_of(callback->token));
