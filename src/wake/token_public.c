@@ -188,6 +188,9 @@ bool filch_token_remove_callback(struct filch_token_callback *callback)
 
 	if (!callback || !callback->token)
 		return false;
+	/* acquire: pairs with the release in run_end. What has run needs its token no more. */
+	if (word32_load_acquire(&callback->state) == CALLBACK_DONE)
+		return false;
 	spin_acquire(lock_of(callback->token));
 	/* relaxed: under the lock. */
 	queued = word32_load_relaxed(&callback->state) == CALLBACK_QUEUED;
