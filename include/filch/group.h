@@ -37,21 +37,22 @@ struct filch_group_options {
 };
 
 struct filch_group {
-	struct filch_token token;    /* the group's own scope; first */
-	void *fiber;		     /* the stack the owner runs on */
-	uint64_t left;		     /* spawned by the owner and not run in place */
-	void *owner;		     /* the task; NULL: not open */
-	struct filch_word64 pending; /* children that end elsewhere; biased */
+	struct filch_token token; /* the group's own scope; first */
+	void *fiber;		  /* the stack the owner runs on */
 	uint32_t policy;
-	uint32_t ready;		  /* what follows the lock is set: there is something to note */
-	struct filch_word32 lock; /* guards what follows */
-	uint32_t failure;	  /* the first, as a positive errno */
-	uint64_t waiter;	  /* epoch of the owner's park */
-	void *outcomes[2];	  /* ended children that had a handle, oldest first */
-	void *listener;		  /* the owner, waiting for the next of them */
-	uint32_t handles;	  /* children spawned with a handle */
-	uint32_t given;		  /* of those, handed out */
-	void *room[4];
+	uint32_t ready;	  /* what follows is set: there is something to note */
+	void *owner;	  /* the task; NULL: not open */
+	uint64_t failure; /* the first, as a positive errno; the token's lock guards it and outcomes
+			   */
+	uint64_t waiter;  /* epoch of the owner's park */
+	void *outcomes[2]; /* ended children that had a handle, oldest first */
+	void *listener;	   /* the owner, waiting for the next of them */
+	uint32_t handles;  /* children spawned with a handle */
+	uint32_t given;	   /* of those, handed out */
+	/* Two lines, one written by who stole, one by the owner. */
+	struct filch_word64 pending; /* children that end elsewhere; biased */
+	void *room[7];
+	uint64_t left; /* spawned by the owner and not run in place */
 };
 
 struct filch_group_outcome {

@@ -105,12 +105,34 @@ FILCH_COLD int filch__deque_make_room(struct deque *deque)
 	return bottom < deque->limit ? 0 : grow(deque, top, bottom);
 }
 
+/*
+ * The window's only item moves to the next slot, and top with it. Given back in place it could
+ * be published again with the same top and count, and then the cas of a thief that copied
+ * the slot's former item would succeed.
+ */
+static bool reclaim_last(struct deque *deque, uint64_t window)
+{
+	uint64_t top = window_top(window);
+	struct deque_item item;
+
+	if (deque_bottom(deque) != deque->split)
+		return false;
+	slot_read(&deque->slots[top & deque->mask], &item);
+	/* relaxed: as in filch__deque_take. */
+	if (!word64_cas_relaxed(&deque->window, &window, window_make(top + 1, 0)))
+		return false;
+	deque->split = top + 1;
+	deque->limit = top + 1 + deque->mask + 1;
+	deque_push_surely(deque, &item);
+	return true;
+}
+
 bool filch__deque_reclaim(struct deque *deque)
 {
-	/* relaxed: the cas validates it. */
-	uint64_t window = word64_load_relaxed(&deque->window);
+	/* acquire: pairs with the thief's cas, as in make_room. */
+	uint64_t window = word64_load_acquire(&deque->window);
 
-	while (window_count(window) != 0) {
+	while (window_count(window) > 1) {
 		uint64_t keep = window_count(window) / 2;
 
 		/* relaxed: nothing is handed over; the slots are the owner's own writes. */
@@ -119,8 +141,10 @@ bool filch__deque_reclaim(struct deque *deque)
 			deque->split = window_top(window) + keep;
 			return true;
 		}
+		/* acquire: as above, when the cas has seen a thief's. */
+		window = word64_load_acquire(&deque->window);
 	}
-	return false;
+	return window_count(window) == 1 && reclaim_last(deque, window);
 }
 
 bool filch__deque_take(struct deque *deque, struct deque_item *item)

@@ -28,10 +28,11 @@ struct filch_allocator;
  *	steal has_public              anybody                      nobody
  *
  * Linearisation: a steal at its cas; a take or reclaim at its cas or store of the window.
- * An item is copied before the cas that claims it: a slot is reused only after the owner
- * has seen top beyond it, and then the cas fails. Old arrays are kept until the end
- * (together smaller than the live one), so that a late reader finds memory.
- * Model: model_deque.
+ * An item is copied before the cas that claims it: a slot is written again only after top
+ * or count have changed for good (no value of the window with an item in it ever comes back:
+ * top never falls, count rises only from 0, and becomes 0 only as top moves), so that cas fails.
+ *Old arrays are kept until the end (together smaller than the live one), so that a late reader
+ *finds memory. Model: model_deque.
  */
 struct deque_item {
 	void *word[4];
@@ -69,7 +70,8 @@ void filch__deque_fini(struct deque *deque);
 
 /* Makes room at the bottom: 0 or -ENOMEM (the deque is as it was). Owner, in the gate. */
 int filch__deque_make_room(struct deque *deque);
-/* Moves items from the window's end back into the private part; false when there are none. */
+/* Moves items from the window's end back into the private part; false when there are none, or
+ * only one and the private part is not empty. */
 bool filch__deque_reclaim(struct deque *deque);
 /* The oldest item; false when empty. Owner, in the gate. */
 bool filch__deque_take(struct deque *deque, struct deque_item *item);

@@ -4,8 +4,11 @@
 #include "platform/cpu.h"
 #include "platform/thread.h"
 
+/* A model makes do with fewer. */
+#ifndef SPINS_FOR_OWNER
 #define SPINS_FOR_OWNER 2000
 #define SPINS_BEFORE_YIELD 64
+#endif
 
 void filch__gate_enter_slow(struct gate *gate)
 {
@@ -15,7 +18,6 @@ void filch__gate_enter_slow(struct gate *gate)
 		/* seq_cst: the fence of the mode without membarrier, see model_gate; the raider's
 		 * cas and load of busy are its partners. */
 		word32_exchange_seq_cst(&gate->busy, 1);
-		barrier_light();
 		/* seq_cst: pairs with the raider's cas (fenced mode) and its release. */
 		if (!(word32_load_seq_cst(&gate->raid) & GATE_RAIDED))
 			return;

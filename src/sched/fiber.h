@@ -51,9 +51,14 @@ struct fiber *filch__fiber_self(void);
 
 /*
  * The same without the call, once, at the start of a function: never again in that function
- * after something that may park (compilers keep the address of a thread-local).
+ * after something that may park (compilers keep the address of a thread-local). Never NULL: who is
+ * no task has the scope NULL.
  */
 extern _Thread_local struct fiber *filch__fiber_current;
+/* What stands there in a plain thread, and on a worker between two tasks: a task without a scope.
+ */
+extern struct fiber filch__fiber_none;
+extern struct filch__task filch__task_none;
 
 static FILCH_ALWAYS_INLINE struct fiber *fiber_self_at_entry(void)
 {

@@ -125,12 +125,18 @@ bool filch__idle_begin_search(struct scheduler *scheduler)
 	return true;
 }
 
-void filch__idle_end_search(struct scheduler *scheduler, bool more)
+void filch__idle_end_search(struct scheduler *scheduler)
 {
 	/* seq_cst: as in begin_search. */
 	uint32_t state = word32_sub_seq_cst(&scheduler->idle.state, IDLE_SEARCHER);
 
-	if (idle_searchers(state) == 1 && more && idle_sleepers(state))
+	if (idle_searchers(state) != 1 || !idle_sleepers(state))
+		return;
+	/* Who pushed and saw us search has not woken anybody: hence only now the look, and the
+	 * barrier, unless all others sleep (threads outside use seq_cst operations). */
+	if (!scheduler->fenced && idle_sleepers(state) + 1 < scheduler->count)
+		filch__barrier_heavy();
+	if (filch__scheduler_has_work(scheduler))
 		wake_one(scheduler, false);
 }
 

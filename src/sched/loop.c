@@ -73,6 +73,22 @@ static bool take_new(struct worker *worker, struct deque_item *item, bool outsid
 	return take_injected(worker, item);
 }
 
+/* Without a spare stack: fibers must still come in, since only they can give stacks back. A task
+ * moves on to the own deque. */
+static void import_injected(struct worker *worker)
+{
+	struct deque_item item;
+	int status;
+
+	if (!take_injected(worker, &item))
+		return;
+	gate_enter(&worker->gate);
+	status = deque_push(&worker->tasks, &item);
+	gate_leave(&worker->gate);
+	FILCH_CHECK(status == 0, "no memory for a task that was taken in");
+	worker_offer(worker);
+}
+
 static void pause_round(struct worker *worker, unsigned round)
 {
 	unsigned pauses = 1u << (round < 5 ? round : 5);
@@ -124,7 +140,7 @@ static void find_work(struct worker *worker)
 	worker_ensure_spare(worker);
 	while (!searching || !search(worker))
 		searching = filch__idle_sleep(worker, searching);
-	filch__idle_end_search(scheduler, filch__scheduler_has_work(scheduler));
+	filch__idle_end_search(scheduler);
 }
 
 void filch__worker_measure_tick(struct worker *worker)
@@ -157,7 +173,10 @@ static FILCH_NOINLINE void step(struct fiber *self)
 	if (!worker->new_first &&
 	    !(outside_first && !injector_is_empty(&worker->scheduler->injector)))
 		next = filch__worker_next_ready(worker);
-	if (!next && worker_ensure_spare(worker) && take_new(worker, &item, outside_first)) {
+	if (!next && !worker_ensure_spare(worker)) {
+		worker->new_first = 0;
+		import_injected(worker);
+	} else if (!next && take_new(worker, &item, outside_first)) {
 		worker->scheduler->run(self, &item);
 		filch__fiber_check(self);
 		return; /* R2: nothing of before is valid here, the worker least of all. */

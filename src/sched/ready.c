@@ -35,7 +35,9 @@ void filch__worker_push_ready(struct worker *worker, struct fiber *fiber)
 	gate_leave(&worker->gate);
 	if (unlikely(status < 0)) {
 		/* No room: the injection queue needs no memory. */
+		fiber->injected.owner = fiber;
 		filch__injector_push(&worker->scheduler->injector, &fiber->injected);
+		filch__idle_notify(worker->scheduler);
 		return;
 	}
 	worker_offer(worker);
@@ -143,7 +145,10 @@ static struct fiber *take_slot(struct worker *worker)
 	fiber = (struct fiber *)pointer_load_relaxed(&worker->slot);
 	pointer_store_relaxed(&worker->slot, NULL);
 	gate_leave(&worker->gate);
-	if (fiber && worker->slot_runs++ >= SLOT_RUNS && !deque_is_empty(&worker->ready)) {
+	/* relaxed: a hint. */
+	if (fiber && worker->slot_runs++ >= SLOT_RUNS &&
+	    (!deque_is_empty(&worker->ready) || worker->homing ||
+	     pointer_load_relaxed(&worker->inbox))) {
 		filch__worker_push_ready(worker, fiber);
 		fiber = NULL;
 	}

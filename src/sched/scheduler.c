@@ -70,9 +70,10 @@ static int workers_create(struct scheduler *scheduler)
 	scheduler->workers = filch__allocate_aligned(scheduler->allocator, size, 128);
 	scheduler->idle.sleeping =
 		filch__allocate_zeroed(scheduler->allocator, scheduler->count * sizeof(uint16_t));
+	if (scheduler->workers)
+		memset(scheduler->workers, 0, size);
 	if (!scheduler->workers || !scheduler->idle.sleeping)
 		return -ENOMEM;
-	memset(scheduler->workers, 0, size);
 	for (unsigned i = 0; i < scheduler->count; i++) {
 		int status = worker_init(&scheduler->workers[i], scheduler, i);
 

@@ -3,7 +3,7 @@
 
 #include "platform/clock.h"
 
-#define BATCH 16
+#define BATCH 32
 
 static uint64_t next_random(struct worker *worker)
 {

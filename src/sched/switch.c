@@ -8,21 +8,25 @@
 /* What a call in place leaves free below it: a libc call, a signal frame, the scheduler. */
 #define STACK_RESERVE ((size_t)32 * 1024)
 
-/* The fiber this thread stands on. The only mutable global. */
-_Thread_local struct fiber *filch__fiber_current;
+/* The fiber this thread stands on. The only mutable global of the core. */
+_Thread_local struct fiber *filch__fiber_current = &filch__fiber_none;
+
+/* Never written: they save a test on the short paths. */
+struct filch__task filch__task_none;
+struct fiber filch__fiber_none = { .task = &filch__task_none };
 
 /* A value, never an address, and not inlined: compilers keep a thread-local's address over
  * a switch (R3). */
 FILCH_NOINLINE struct fiber *filch__fiber_self(void)
 {
 	compiler_barrier();
-	return filch__fiber_current;
+	return filch__fiber_current == &filch__fiber_none ? NULL : filch__fiber_current;
 }
 
 FILCH_NOINLINE void filch__fiber_set_self(struct fiber *fiber)
 {
 	compiler_barrier();
-	filch__fiber_current = fiber;
+	filch__fiber_current = fiber ? fiber : &filch__fiber_none;
 }
 
 struct scheduler *filch__scheduler_self(void)
@@ -121,11 +125,12 @@ void filch__fiber_check(struct fiber *self)
 void filch__fiber_prepare(struct fiber *fiber, void (*entry)(void *fiber))
 {
 	fiber->fake_stack = NULL;
-	fiber->task = NULL;
+	fiber->task = &filch__task_none;
 	fiber->floor =
 		fiber->stack.lo +
 		(fiber->stack.size < 2 * STACK_RESERVE ? fiber->stack.size / 2 : STACK_RESERVE);
 	fiber->below = NULL;
+	fiber->sticky = 0;
 	fiber->parker.fiber = fiber;
 	fiber->context = filch__context_make(fiber->stack.lo, fiber->stack.size, entry, fiber);
 }

@@ -44,16 +44,17 @@ int filch_group_open(struct filch_group *group, const struct filch_group_options
 	struct fiber *self = fiber_self_at_entry();
 	struct filch__task *task;
 
-	if (unlikely(!group || !self))
-		return group ? -EPERM : -EINVAL;
+	if (unlikely(!group))
+		return -EINVAL;
 	task = self->task;
+	if (unlikely(!task->scope))
+		return -EPERM;
 	token_open(&group->token, task->scope, TOKEN_GROUP);
 	group->fiber = self;
 	group->owner = task;
 	group->left = 0;
 	/* relaxed: not shared yet; spawning publishes it. */
 	word64_store_relaxed(&group->pending, BIAS);
-	word32_store_relaxed(&group->lock, 0);
 	group->policy = FILCH_GROUP_FAIL_FAST;
 	group->ready = 0;
 	task->scope = &group->token;
@@ -118,8 +119,6 @@ int filch_group_spawn(struct filch_group *group, filch_task_fn *fn, void *arg)
 		return -EINVAL;
 	if (unlikely(!fn))
 		return -EINVAL;
-	if (unlikely(!self))
-		return -EPERM;
 	if (unlikely(self->task != group->owner))
 		return spawn_slowly(group, fn, arg, NULL);
 	worker = self->worker;
@@ -292,7 +291,7 @@ int filch_group_close(struct filch_group *group)
 	if (unlikely(!group))
 		return -EINVAL;
 	/* A task's scope is a group's token only while the task has that group open. */
-	if (unlikely(!self || self->task->scope != &group->token))
+	if (unlikely(self->task->scope != &group->token))
 		return -EPERM;
 	task = self->task;
 	join(self, group, task);

@@ -8,7 +8,7 @@
 
 static struct spin *lock_of(struct filch_group *group)
 {
-	return (struct spin *)(void *)&group->lock;
+	return (struct spin *)(void *)&group->token.lock;
 }
 
 static struct list *outcomes_of(struct filch_group *group)

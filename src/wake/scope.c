@@ -26,7 +26,7 @@ struct filch_token *filch__scope_self(void)
 {
 	struct fiber *self = filch__fiber_self();
 
-	return self && self->task ? self->task->scope : get_thread_scope();
+	return self ? self->task->scope : get_thread_scope();
 }
 
 static void set_scope(struct filch_token *scope)
@@ -127,7 +127,7 @@ int filch__checkpoint(void)
 	struct fiber *self = filch__fiber_self();
 	struct filch_token *scope;
 
-	if (self && !self->task)
+	if (self && self->task == &filch__task_none)
 		return 0; /* a timer's callback, on a worker's stack */
 	if (self)
 		return token_is_cancelled(self->task->scope, self->worker->scheduler) ? -ECANCELED

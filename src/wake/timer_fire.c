@@ -39,7 +39,7 @@ static void call(timer_callback_fn *fn, void *arg)
 	struct filch__task *task = self ? self->task : NULL;
 
 	if (self)
-		self->task = NULL;
+		self->task = &filch__task_none;
 	fn(arg);
 	if (self)
 		self->task = task;

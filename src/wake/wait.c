@@ -120,9 +120,11 @@ int filch__wait_enter(void)
 	int status = filch__checkpoint();
 	struct filch__task *task;
 
-	if (status < 0 || !self || !self->task)
+	if (status < 0 || !self)
 		return status;
 	task = self->task;
+	if (task == &filch__task_none)
+		return -EPERM; /* a timer's callback */
 	if (task->budget == UINT32_MAX || task->operations-- > 1)
 		return 0;
 	task->operations = task->budget;
