@@ -149,6 +149,9 @@ static bool announce(struct worker *worker, bool searching)
 	/* relaxed: the token of an earlier sleep is gone; a new one comes only after the listing.
 	 */
 	word32_store_relaxed(&worker->wake, 0);
+	/* relaxed: before the announcement and its barrier: who fills a slot that sleep_until does
+	 * not see then finds nobody watching, and wakes. */
+	word32_store_relaxed(&idle->watched, 0);
 	spin_acquire(&idle->lock);
 	idle->sleeping[idle->depth++] = (uint16_t)worker->index;
 	/* seq_cst: before the last look; pairs with the pusher's load of state (model_idle). */
@@ -164,26 +167,28 @@ static filch_time sleep_until(struct worker *worker)
 	struct scheduler *scheduler = worker->scheduler;
 	struct idle *idle = &scheduler->idle;
 	filch_time deadline = FILCH_NEVER;
+	uint64_t keeper;
 
 	spin_acquire(&idle->lock);
+	if (filch__scheduler_has_slot(scheduler, worker)) {
+		deadline = filch__clock_now() + WATCH_SPAN;
+		/* relaxed: a hint, see push_slot. */
+		word32_store_relaxed(&idle->watched, 1);
+	}
+	/* A keeper who would sleep through the watch gives the role up to us. */
 	/* relaxed: written under the lock. */
-	if (word64_load_relaxed(&idle->keeper) != 0) {
+	keeper = word64_load_relaxed(&idle->keeper);
+	if (keeper != 0 && (filch_time)keeper <= deadline) {
 		spin_release(&idle->lock);
 		return FILCH_NEVER;
 	}
-	if (filch__scheduler_has_slot(scheduler, worker))
-		deadline = filch__clock_now() + WATCH_SPAN;
-	else
-		/* relaxed: a hint, see push_slot. */
-		word32_store_relaxed(&idle->watched, 0);
 	idle->keeper_index = worker->index;
-	for (;;) {
+	for (bool first = true;; first = false) {
 		filch_time next = scheduler->timers.next
 					  ? scheduler->timers.next(scheduler->timers.context)
 					  : FILCH_NEVER;
 
-		/* relaxed: our own writes. */
-		if (word64_load_relaxed(&idle->keeper) != 0 && next >= deadline)
+		if (!first && next >= deadline)
 			break;
 		deadline = next < deadline ? next : deadline;
 		/* seq_cst: then look at the timers again; pairs with filch__scheduler_deadline. */
@@ -193,8 +198,9 @@ static filch_time sleep_until(struct worker *worker)
 	return deadline;
 }
 
-/* Gives the role up; if time is to be kept and others sleep, one of them takes it. */
-static void resign(struct worker *worker)
+/* Gives the role up; if time is to be kept and others sleep, one of them takes it. So it is with
+ * the watch when work has called us away from it. */
+static void resign(struct worker *worker, bool called)
 {
 	struct scheduler *scheduler = worker->scheduler;
 	struct idle *idle = &scheduler->idle;
@@ -207,8 +213,12 @@ static void resign(struct worker *worker)
 		/* seq_cst: pairs with the load in filch__scheduler_deadline. */
 		word64_store_seq_cst(&idle->keeper, 0);
 	spin_release(&idle->lock);
-	if (kept && scheduler->timers.next &&
-	    scheduler->timers.next(scheduler->timers.context) != FILCH_NEVER)
+	if (!kept)
+		return;
+	/* relaxed: a hint, see push_slot. */
+	if ((called && word32_load_relaxed(&idle->watched)) ||
+	    (scheduler->timers.next &&
+	     scheduler->timers.next(scheduler->timers.context) != FILCH_NEVER))
 		wake_one(scheduler, true);
 }
 
@@ -259,13 +269,13 @@ bool filch__idle_sleep(struct worker *worker, bool searching)
 	/* A fiber of our own may have come home before we were listed. */
 	/* seq_cst: pairs with the cas in push_inbox. */
 	if (pointer_load_seq_cst(&worker->inbox) && withdraw(worker)) {
-		resign(worker);
+		resign(worker, true);
 		return true;
 	}
 	while (!has_token(worker)) {
 		if (filch__futex_wait(&worker->wake, 0, deadline) != 0 && withdraw(worker))
 			break;
 	}
-	resign(worker);
+	resign(worker, has_token(worker));
 	return true;
 }

@@ -131,7 +131,9 @@ void filch__fiber_prepare(struct fiber *fiber, void (*entry)(void *fiber))
 		(fiber->stack.size < 2 * STACK_RESERVE ? fiber->stack.size / 2 : STACK_RESERVE);
 	fiber->below = NULL;
 	fiber->sticky = 0;
-	fiber->parker.fiber = fiber;
+	/* Once only: late wakers read it. */
+	if (fiber->parker.fiber != fiber)
+		fiber->parker.fiber = fiber;
 	fiber->context = filch__context_make(fiber->stack.lo, fiber->stack.size, entry, fiber);
 }
 

@@ -167,16 +167,21 @@ static FILCH_ALWAYS_INLINE bool pop_child(struct worker *worker, const struct fi
 	return mine;
 }
 
-/* Anything but a plain child with enough stack left. */
-static FILCH_COLD void run_specially(struct fiber *self, struct filch_group *group,
+/* Anything but a plain child with enough stack left. False when there is no stack for it: it goes
+ * back, and whoever waits for it parks, which gives the loop a stack to run it on. */
+static FILCH_COLD bool run_specially(struct fiber *self, struct filch_group *group,
 				     struct deque_item item)
 {
-	if ((uintptr_t)item.word[3] & ITEM_COUNTED) {
-		filch__task_run(self, &item);
-		return;
+	if (!filch__task_try_run(self, &item)) {
+		deque_push_surely(&self->worker->tasks, &item); /* where it has just come from */
+		worker_offer(self->worker);
+		return false;
 	}
-	filch__task_run_in_place(self, &item);
-	group->left--;
+	if ((uintptr_t)item.word[3] & ITEM_COUNTED)
+		filch__group_child_done(group);
+	else
+		group->left--;
+	return true;
 }
 
 static FILCH_ALWAYS_INLINE void run_children(struct fiber *self, struct filch_group *group,
@@ -196,7 +201,8 @@ static FILCH_ALWAYS_INLINE void run_children(struct fiber *self, struct filch_gr
 			break;
 		worker_offer(worker);
 		if (unlikely(item.word[3] || !stack_has_room(self))) {
-			run_specially(self, group, item);
+			if (!run_specially(self, group, item))
+				break;
 		} else {
 			status = task_call(self, owner, &item);
 			if (unlikely(status < 0))

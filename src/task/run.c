@@ -5,6 +5,7 @@
 #include "wake/token.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* A call that is carried out on another stack. */
 struct chained {
@@ -101,24 +102,23 @@ static enum filch_stack_class class_of(const struct filch_task *record)
 	return record && record->flags & TASK_LARGE ? FILCH_STACK_LARGE : FILCH_STACK_SMALL;
 }
 
-/* Here if the stack is of the right class and has room, else on another one. */
-static int run_somewhere(struct fiber *self, const struct deque_item *item, bool *cancelled)
+/* Here if the stack is of the right class and has room, else on another one; false when there is
+ * none to be had, and nothing was done. */
+static bool run_somewhere(struct fiber *self, const struct deque_item *item, int *status,
+			  bool *cancelled)
 {
 	enum filch_stack_class wanted = class_of(item_record(item));
 	struct chained chained = { .item = item };
 
-	if (wanted != self->stack.stack_class || !stack_has_room(self)) {
-		if (run_chained(self, wanted, &chained)) {
-			*cancelled = chained.cancelled;
-			return chained.status;
-		}
-		/* No stack to be had: what is left of this one must do, or the task fails. */
-		if (wanted != FILCH_STACK_SMALL || !stack_has_room(self)) {
-			*cancelled = false;
-			return -ENOMEM;
-		}
+	if (wanted == (enum filch_stack_class)self->stack.stack_class && stack_has_room(self)) {
+		*status = run_here(self, item, cancelled);
+		return true;
 	}
-	return run_here(self, item, cancelled);
+	if (!run_chained(self, wanted, &chained))
+		return false;
+	*cancelled = chained.cancelled;
+	*status = chained.status;
+	return true;
 }
 
 static FILCH_COLD void finish(const struct deque_item *item, int status, bool cancelled)
@@ -132,25 +132,31 @@ static FILCH_COLD void finish(const struct deque_item *item, int status, bool ca
 		filch__task_end(record, status, cancelled);
 }
 
+bool filch__task_try_run(struct fiber *self, const struct deque_item *item)
+{
+	bool cancelled = false;
+	int status;
+
+	if (!run_somewhere(self, item, &status, &cancelled))
+		return false;
+	if (status < 0 || item_record(item))
+		finish(item, status, cancelled);
+	return true;
+}
+
+/* From the loop: a task that wants a large stack, and there is none, waits in the injection queue.
+ */
 void filch__task_run(struct fiber *self, const struct deque_item *item)
 {
 	struct deque_item own = *item; /* the caller's may be anywhere */
-	bool cancelled = false;
-	int status = run_somewhere(self, &own, &cancelled);
 
-	if (status < 0 || item_record(&own))
-		finish(&own, status, cancelled);
-	filch__group_child_done(item_group(&own));
-}
-
-void filch__task_run_in_place(struct fiber *self, const struct deque_item *item)
-{
-	struct deque_item own = *item;
-	bool cancelled = false;
-	int status = run_somewhere(self, &own, &cancelled);
-
-	if (status < 0 || item_record(&own))
-		finish(&own, status, cancelled);
+	if (filch__task_try_run(self, &own)) {
+		filch__group_child_done(item_group(&own));
+		return;
+	}
+	memcpy(item_record(&own)->injected.word, own.word, sizeof(own.word));
+	filch__scheduler_inject(self->worker->scheduler, &item_record(&own)->injected);
+	filch__thread_yield();
 }
 
 void filch__task_failed_in_place(struct fiber *self, struct filch_group *group, int status)

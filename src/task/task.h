@@ -93,8 +93,9 @@ bool filch__task_is_member(const struct filch__task *task, const struct filch_gr
 
 /* Runs an item on this stack (or one chained to it) and reports its end to its group. */
 void filch__task_run(struct fiber *self, const struct deque_item *item);
-/* The same without the report: the owner's own child, run in place. */
-void filch__task_run_in_place(struct fiber *self, const struct deque_item *item);
+/* The same without the group's count: false when it needs a stack and there is none. `item`
+ * outlives it. */
+bool filch__task_try_run(struct fiber *self, const struct deque_item *item);
 /* What is left to do when task_call has returned a failure for a child in place. */
 FILCH_COLD void filch__task_failed_in_place(struct fiber *self, struct filch_group *group,
 					    int status);
