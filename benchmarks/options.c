@@ -8,7 +8,7 @@
 #define REPS 5
 #define NAME_MAX_LENGTH 32
 
-/* What is being read: `name` and, unless it followed a '=', the next argument is its value. */
+/* The arguments that are left: an option takes the next one as its value, unless it had a '='. */
 struct reader {
 	struct options *options;
 	char **next;

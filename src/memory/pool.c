@@ -108,20 +108,31 @@ void filch__stack_pool_stats(const struct stack_pool *pool, struct stack_stats *
 	stats->guard = (enum filch_guard)word32_load_relaxed(&pool->guard);
 }
 
-static bool depot_is_valid(struct stack_depot *depot)
+static bool count_batches(const struct stack *first, uint64_t *count)
 {
 	uint64_t seen = 0;
 
-	for (struct stack *batch = depot->batches; batch; batch = batch->next_batch) {
+	for (const struct stack *batch = first; batch; batch = batch->next_batch) {
 		uint64_t before = seen;
 
-		for (struct stack *stack = batch; stack; stack = stack->next)
+		for (const struct stack *stack = batch; stack; stack = stack->next)
 			seen++;
 		if (seen - before != batch->batch_count)
 			return false;
 	}
+	*count = seen;
+	return true;
+}
+
+static bool depot_is_valid(struct stack_depot *depot)
+{
+	uint64_t warm, frozen;
+
+	if (!count_batches(depot->batches, &warm) || !count_batches(depot->frozen, &frozen))
+		return false;
 	/* relaxed: under the lock. */
-	return seen == word64_load_relaxed(&depot->idle);
+	return warm == word64_load_relaxed(&depot->warm) &&
+	       warm + frozen == word64_load_relaxed(&depot->idle);
 }
 
 bool filch__stack_pool_is_valid(struct stack_pool *pool)

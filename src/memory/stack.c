@@ -9,48 +9,88 @@
 
 /* ---- the depot ---- */
 
+/* Under the lock. */
+static void add_count(struct filch_word64 *word, uint64_t count)
+{
+	/* relaxed: under the lock; a hint elsewhere. */
+	word64_store_relaxed(word, word64_load_relaxed(word) + count);
+}
+
+static void add_batch(struct stack_depot *depot, struct stack *first, bool warm)
+{
+	struct stack **batches = warm ? &depot->batches : &depot->frozen;
+
+	spin_acquire(&depot->lock);
+	first->next_batch = *batches;
+	*batches = first;
+	add_count(&depot->idle, first->batch_count);
+	if (warm)
+		add_count(&depot->warm, first->batch_count);
+	spin_release(&depot->lock);
+}
+
 static void depot_push(struct stack_pool *pool, enum filch_stack_class stack_class,
 		       struct stack_list *list)
 {
 	struct stack_depot *depot = &pool->depots[stack_class];
 	struct stack *first = list->first;
 	uint32_t count = list->count;
-	/* relaxed: a threshold. */
-	bool full = word64_load_relaxed(&depot->idle) + count > depot->high_water;
 
 	*list = (struct stack_list){ NULL, 0 };
 	if (!first)
 		return;
 	for (struct stack *stack = first; stack; stack = stack->next)
-		filch__slab_trim(pool, stack, full);
+		filch__slab_trim(pool, stack, false);
 	first->batch_count = count;
 	/* relaxed: a count. */
 	word64_sub_relaxed(&pool->out, count);
+	add_batch(depot, first, true);
+}
+
+static struct stack_list take_batch(struct stack_depot *depot, bool also_frozen)
+{
+	struct stack_list list = { NULL, 0 };
+	struct stack **batches;
+
 	spin_acquire(&depot->lock);
-	first->next_batch = depot->batches;
-	depot->batches = first;
-	/* relaxed: under the lock; hints elsewhere. */
-	word64_store_relaxed(&depot->idle, word64_load_relaxed(&depot->idle) + count);
+	batches = depot->batches || !also_frozen ? &depot->batches : &depot->frozen;
+	list.first = *batches;
+	if (list.first) {
+		list.count = list.first->batch_count;
+		*batches = list.first->next_batch;
+		add_count(&depot->idle, -(uint64_t)list.count);
+		if (batches == &depot->batches)
+			add_count(&depot->warm, -(uint64_t)list.count);
+	}
 	spin_release(&depot->lock);
+	return list;
 }
 
 static struct stack_list depot_pop(struct stack_depot *depot)
 {
-	struct stack_list list = { NULL, 0 };
-
 	/* relaxed: a hint; an empty depot costs no lock. */
 	if (word64_load_relaxed(&depot->idle) == 0)
-		return list;
-	spin_acquire(&depot->lock);
-	list.first = depot->batches;
-	if (list.first) {
-		list.count = list.first->batch_count;
-		depot->batches = list.first->next_batch;
-		/* relaxed: under the lock; hints elsewhere. */
-		word64_store_relaxed(&depot->idle, word64_load_relaxed(&depot->idle) - list.count);
+		return (struct stack_list){ NULL, 0 };
+	return take_batch(depot, true);
+}
+
+bool filch__stack_pool_trim(struct stack_pool *pool)
+{
+	for (int i = 0; i < STACK_CLASSES; i++) {
+		struct stack_depot *depot = &pool->depots[i];
+		struct stack_list list;
+
+		/* relaxed: a threshold. */
+		if (word64_load_relaxed(&depot->warm) <= depot->high_water)
+			continue;
+		list = take_batch(depot, false);
+		for (struct stack *stack = list.first; stack; stack = stack->next)
+			filch__slab_trim(pool, stack, true);
+		if (list.first)
+			add_batch(depot, list.first, false);
+		return true;
 	}
-	spin_release(&depot->lock);
-	return list;
+	return false;
 }
 
 static void count_out(struct stack_pool *pool, uint32_t count)

@@ -17,8 +17,9 @@
  *	depot    in batches of half a cache, linked, under a spinlock for a few instructions
  *
  * On the way to the depot a stack that was used deeply gives back all but its top
- * pages, and with more than `high_water` idle ones there all its pages. What stands on a stack
- * is lost when it is put: make a new context after every get.
+ * pages. With more than `high_water` warm ones in the depot, an idle worker takes all pages from
+ *the rest (filch__stack_pool_trim): not who puts, since that would be a system call for each. What
+ *stands on a stack is lost when it is put: make a new context after every get.
  */
 #define STACK_CLASSES 2 /* enum filch_stack_class */
 
@@ -54,7 +55,9 @@ struct stack_options {
 
 struct stack_depot {
 	struct spin lock;
-	struct stack *batches;
+	struct stack *batches;	  /* warm, the last put first */
+	struct stack *frozen;	  /* whose pages were given back */
+	struct filch_word64 warm; /* stacks in batches; as idle */
 	struct filch_word64 idle; /* stacks in it; written under the lock, read as a hint */
 	size_t stride;		  /* bytes from stack to stack */
 	size_t high_water;
@@ -105,6 +108,8 @@ struct stack *filch__stack_get(struct stack_pool *pool, struct stack_cache *cach
 /* Nobody stands on it any more. Any cache, not only the one it came from. */
 void filch__stack_put(struct stack_pool *pool, struct stack_cache *cache, struct stack *stack);
 
+/* Takes the pages of one batch above the high-water mark; true when there may be more. */
+bool filch__stack_pool_trim(struct stack_pool *pool);
 /* False when a stack that is guarded by a canary has overflowed. A few loads. */
 bool filch__stack_intact(const struct stack *stack);
 

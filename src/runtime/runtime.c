@@ -257,6 +257,17 @@ int filch_runtime_destroy(struct filch_runtime *runtime)
 	return 0;
 }
 
+/* The one-liner says on stderr why it could not start, unless somebody has been told already. */
+static void explain(const struct filch_options *options, int status)
+{
+	struct filch_options effective;
+	char error[160] = "";
+
+	filch__environ_load(&effective, options, error, sizeof(error));
+	if (effective.log_level == FILCH_LOG_OFF && !effective.log)
+		fprintf(stderr, "filch: %s\n", error[0] ? error : strerror(-status));
+}
+
 int filch_run_with(const struct filch_options *options, filch_task_fn *fn, void *arg)
 {
 	struct filch_runtime *runtime;
@@ -266,8 +277,10 @@ int filch_run_with(const struct filch_options *options, filch_task_fn *fn, void 
 	if (!fn)
 		return -EINVAL;
 	status = filch_runtime_create(&runtime, options);
-	if (status < 0)
+	if (status < 0) {
+		explain(options, status);
 		return status;
+	}
 	status = filch_runtime_submit(runtime, NULL, fn, arg, &task);
 	if (status == 0) {
 		status = filch_task_wait(task, &result);
@@ -279,9 +292,7 @@ int filch_run_with(const struct filch_options *options, filch_task_fn *fn, void 
 
 int filch_run(filch_task_fn *fn, void *arg)
 {
-	struct filch_options options = { .size = sizeof(options), .log_level = FILCH_LOG_ERROR };
-
-	return filch_run_with(&options, fn, arg);
+	return filch_run_with(NULL, fn, arg);
 }
 
 struct filch_runtime *filch_runtime_current(void)

@@ -138,8 +138,13 @@ static void find_work(struct worker *worker)
 	bool searching = filch__idle_begin_search(scheduler);
 
 	worker_ensure_spare(worker);
-	while (!searching || !search(worker))
+	while (!searching || !search(worker)) {
+		/* Nothing to do but to tidy up: the pages of stacks above the mark, a batch at a
+		 * time. */
+		if (searching && filch__stack_pool_trim(&scheduler->stacks))
+			continue;
 		searching = filch__idle_sleep(worker, searching);
+	}
 	filch__idle_end_search(scheduler);
 }
 

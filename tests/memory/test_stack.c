@@ -286,8 +286,12 @@ Test(stack, above_the_high_water_all_pages_go, .fini = end)
 	*top = 1;
 	filch__stack_put(&pool, NULL, a);
 	filch__stack_put(&pool, NULL, b);
+	cr_assert_eq(*top, 1);
+	cr_assert(filch__stack_pool_trim(&pool));
+	cr_assert(!filch__stack_pool_trim(&pool));
 	cr_assert_eq(*top, 0);
 	cr_assert(b->is_cold);
+	cr_assert_eq(filch__stack_get(&pool, NULL, SMALL), a); /* warm ones first */
 	cr_assert_eq(filch__stack_get(&pool, NULL, SMALL), b);
 	cr_assert(!b->is_cold);
 	cr_assert(filch__stack_intact(b));

@@ -213,6 +213,15 @@ Test(environ, the_first_wrong_variable_is_named, .init = begin)
 	cr_expect_str_eq(error, "FILCH_STACK_SIZE=x: expected 16K..16M, in bytes or with K or M");
 }
 
+Test(environ, a_wrong_given_field_is_named_before_a_wrong_variable, .init = begin)
+{
+	struct filch_options given = { .size = sizeof(given), .workers = 5000 };
+
+	setenv("FILCH_LOG", "loud", 1);
+	cr_expect_eq(load(&given), -EINVAL);
+	cr_expect_str_eq(error, "filch_options.workers=5000: expected auto or 1..1024");
+}
+
 Test(environ, a_short_error_buffer_is_not_overrun, .init = begin)
 {
 	char small[] = "............";
@@ -477,73 +486,4 @@ Test(environ, without_a_hook_stderr_hears_only_what_was_asked_for)
 	options.log = hook;
 	options.log_context = &logged_count;
 	cr_expect_str_eq(stderr_of(&options, FILCH_LOG_WARNING), "");
-}
-
-static const struct filch_environment_row *find(const char *name)
-{
-	static struct filch_environment_row rows[ROWS];
-
-	cr_assert_eq(filch_environment(rows, ROWS), ROWS);
-	for (size_t i = 0; i < ROWS; i++)
-		if (strcmp(rows[i].name, name) == 0)
-			return &rows[i];
-	return NULL;
-}
-
-static void expect_row(const char *name, const char *value, const char *source)
-{
-	const struct filch_environment_row *row = find(name);
-
-	cr_assert_not_null(row);
-	cr_expect_str_eq(row->value, value);
-	cr_expect_str_eq(row->source, source);
-	cr_expect(*row->accepted && *row->help);
-}
-
-Test(environ, rows_say_the_defaults, .init = begin)
-{
-	char workers[32], size[32];
-
-	snprintf(workers, sizeof(workers), "%u", filch__cpu_auto(""));
-	snprintf(size, sizeof(size), "%zu", pages(64 << 10));
-	expect_row("FILCH_WORKERS", workers, "default");
-	expect_row("FILCH_STACK_SIZE", size, "default");
-	expect_row("FILCH_STACK_GUARD", "auto", "default");
-	expect_row("FILCH_MAX_STACKS", "0", "default");
-	expect_row("FILCH_AFFINITY", "none", "default");
-	expect_row("FILCH_LOG", "off", "default");
-}
-
-Test(environ, rows_say_what_the_environment_sets, .init = begin)
-{
-	setenv("FILCH_WORKERS", "8", 1);
-	setenv("FILCH_STACK_SIZE", "1M", 1);
-	setenv("FILCH_LOG", "info", 1);
-	expect_row("FILCH_WORKERS", "8", "environment");
-	expect_row("FILCH_STACK_SIZE", "1048576", "environment");
-	expect_row("FILCH_LOG", "info", "environment");
-}
-
-Test(environ, rows_show_an_invalid_value_as_written, .init = begin)
-{
-	setenv("FILCH_WORKERS", "-3", 1);
-	setenv("FILCH_LOG", "", 1);
-	setenv("FILCH_AFFINITY", "0123456789012345678901234567890123456789", 1);
-	expect_row("FILCH_WORKERS", "-3", "invalid");
-	expect_row("FILCH_LOG", "", "invalid");
-	expect_row("FILCH_AFFINITY", "0123456789012345678901234567890", "invalid");
-}
-
-Test(environ, rows_beyond_count_are_left_alone)
-{
-	struct filch_environment_row rows[ROWS + 1];
-
-	memset(rows, 0, sizeof(rows));
-	cr_expect_eq(filch_environment(NULL, 0), ROWS);
-	cr_expect_eq(filch_environment(NULL, 5), ROWS);
-	cr_expect_eq(filch_environment(rows, 2), ROWS);
-	cr_expect_not_null(rows[1].name);
-	cr_expect_null(rows[2].name);
-	cr_expect_eq(filch_environment(rows, ROWS + 1), ROWS);
-	cr_expect_null(rows[ROWS].name);
 }
