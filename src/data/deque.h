@@ -167,6 +167,16 @@ static FILCH_ALWAYS_INLINE bool deque_pop_if(struct deque *deque, const void *ow
 	return true;
 }
 
+/* First word of the private item `ahead` places from the oldest, NULL beyond the newest. Owner, in
+ * the gate. */
+static inline void *deque_look_ahead(const struct deque *deque, uint64_t ahead)
+{
+	if (deque_bottom(deque) - deque->split <= ahead)
+		return NULL;
+	/* relaxed: the owner's own write. */
+	return pointer_load_relaxed(&deque->slots[(deque->split + ahead) & deque->mask].word[0]);
+}
+
 /* Owner, in the gate. */
 static inline bool deque_is_private_empty(const struct deque *deque)
 {

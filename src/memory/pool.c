@@ -49,6 +49,10 @@ static void depot_init(struct stack_pool *pool, enum filch_stack_class stack_cla
 	depot->stride = (size + pool->page - 1) & ~(pool->page - 1);
 	if (depot->stride < 2 * pool->page)
 		depot->stride = 2 * pool->page;
+	/* An odd number of pages: the tops of stacks a power of two apart would share a few cache
+	 * sets. */
+	if (depot->stride / pool->page % 2 == 0)
+		depot->stride += pool->page;
 	depot->batch = batch_below(pool->options.max_stacks, batch);
 	depot->high_water = high_water;
 }

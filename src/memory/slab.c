@@ -10,7 +10,7 @@
 #define FIRST_SLAB ((size_t)16 << 20) /* so that a small runtime fits a small RLIMIT_AS */
 #define NEXT_SLAB ((size_t)64 << 20)
 #define KEEP_WARM 8192 /* bytes at the top that trimming leaves */
-#define COLOURS 8      /* initial stack pointers 128 bytes apart: other cache sets, same page */
+#define COLOURS 16     /* initial stack pointers 128 bytes apart: other cache sets, same page */
 #define COLOUR_STEP 128
 #define MARK_WORDS 8
 #define MARK_BYTES (MARK_WORDS * sizeof(uint64_t))

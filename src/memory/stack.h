@@ -42,8 +42,9 @@ struct stack {
 
 struct stack_options {
 	size_t descriptor_size; /* 0: sizeof(struct stack) */
-	size_t small_size;	/* address space, guard included; 0: 64 KiB; at least 16 KiB */
-	size_t large_size;	/* 0: 1 MiB */
+	size_t small_size; /* address space, guard included; 0: 64 KiB; at least 16 KiB; made an odd
+			      number of pages */
+	size_t large_size; /* 0: 1 MiB */
 	enum filch_guard guard;
 	size_t max_stacks;			 /* 0: unlimited */
 	size_t high_water;			 /* 0: 1024 small ones (large: a sixteenth) */

@@ -202,7 +202,10 @@ void filch__loop(void *fiber)
 
 uint64_t filch__worker_count_tasks(struct worker *worker)
 {
-	poll_timers(worker);
+	if (--worker->tick == 0) {
+		worker->tick = TICK;
+		poll_timers(worker);
+	}
 	/* relaxed: a hint. */
 	return deque_count(&worker->tasks) +
 	       word64_load_relaxed(&worker->scheduler->injector.length);
