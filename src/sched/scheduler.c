@@ -106,6 +106,7 @@ int filch__scheduler_start(struct scheduler *scheduler)
 		/* relaxed: not shared yet. */
 		word32_store_relaxed(&scheduler->idle.state, IDLE_FENCED);
 	scheduler->options.stacks.descriptor_size = sizeof(struct fiber);
+	scheduler->options.stacks.born = filch__fiber_born;
 	status = filch__injector_init(&scheduler->injector);
 	if (status < 0)
 		return status;

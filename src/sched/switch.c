@@ -122,6 +122,13 @@ void filch__fiber_check(struct fiber *self)
 	filch__panic(__FILE__, __LINE__, "a stack has overflowed");
 }
 
+void filch__fiber_born(struct stack *stack)
+{
+	struct fiber *fiber = container_of(stack, struct fiber, stack);
+
+	fiber->parker.fiber = fiber;
+}
+
 void filch__fiber_prepare(struct fiber *fiber, void (*entry)(void *fiber))
 {
 	fiber->fake_stack = NULL;
@@ -131,9 +138,6 @@ void filch__fiber_prepare(struct fiber *fiber, void (*entry)(void *fiber))
 		(fiber->stack.size < 2 * STACK_RESERVE ? fiber->stack.size / 2 : STACK_RESERVE);
 	fiber->below = NULL;
 	fiber->sticky = 0;
-	/* Once only: late wakers read it. */
-	if (fiber->parker.fiber != fiber)
-		fiber->parker.fiber = fiber;
 	fiber->context = filch__context_make(fiber->stack.lo, fiber->stack.size, entry, fiber);
 }
 

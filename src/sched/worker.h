@@ -111,6 +111,8 @@ __attribute__((noreturn)) void filch__switch_away(struct fiber *from, struct fib
 void filch__landed(struct fiber *self);
 /* Where the guard is a canary: ends the process when the stack has overflowed. */
 void filch__fiber_check(struct fiber *self);
+/* For the stack pool: what of a fiber never changes. Late wakers read it. */
+void filch__fiber_born(struct stack *stack);
 /* Prepares a pooled stack so that the first switch to it calls entry(fiber). */
 void filch__fiber_prepare(struct fiber *fiber, void (*entry)(void *fiber));
 /* From the native stack to `to` and back at the worker's end. */
