@@ -249,6 +249,19 @@ static void warn_of_unknown(const struct filch_options *options)
 	}
 }
 
+/* A worker in its loop and a task on it need a stack each. */
+static int check_stacks(const struct filch_options *options, char *error, size_t error_size)
+{
+	size_t least = 2 * (size_t)options->workers + 2;
+
+	if (options->max_stacks == 0 || options->max_stacks >= least)
+		return 0;
+	snprintf(error, error_size,
+		 "FILCH_MAX_STACKS=%zu: expected 0, or at least %zu with %u workers",
+		 options->max_stacks, least, options->workers);
+	return -EINVAL;
+}
+
 int filch__environ_load(struct filch_options *effective, const struct filch_options *given,
 			char *error, size_t error_size)
 {
@@ -273,6 +286,8 @@ int filch__environ_load(struct filch_options *effective, const struct filch_opti
 	}
 	if (status == 0)
 		status = from_environment;
+	if (status == 0)
+		status = check_stacks(effective, error, error_size);
 	if (status == 0 && !effective->ignore_environment)
 		warn_of_unknown(effective);
 	return status;

@@ -8,6 +8,7 @@
 
 #include <filch/group.h>
 
+struct scheduler;
 struct worker;
 
 /*
@@ -28,16 +29,17 @@ struct filch__task {
  * (handed over by the park word and the queues).
  */
 struct fiber {
-	struct stack stack;	  /* first */
-	struct worker *worker;	  /* whose thread stands on this stack; stale while parked */
-	struct filch__task *task; /* the one running on it, NULL in the loop */
-	void *context;		  /* saved stack pointer */
-	char *floor;		  /* below it no further call in place is begun */
-	struct fiber *below;	  /* chained call: whom to return to */
-	void *chained;		  /* and what to call */
-	struct fiber *next;	  /* link of an inbox */
-	struct injected injected; /* when woken from outside the workers */
-	void *fake_stack;	  /* AddressSanitizer's */
+	struct stack stack;	     /* first */
+	struct scheduler *scheduler; /* set with the first use, for good */
+	struct worker *worker;	     /* whose thread stands on this stack; stale while parked */
+	struct filch__task *task;    /* the one running on it, NULL in the loop */
+	void *context;		     /* saved stack pointer */
+	char *floor;		     /* below it no further call in place is begun */
+	struct fiber *below;	     /* chained call: whom to return to */
+	void *chained;		     /* and what to call */
+	struct fiber *next;	     /* link of an inbox */
+	struct injected injected;    /* when woken from outside the workers */
+	void *fake_stack;	     /* AddressSanitizer's */
 	struct parker parker;
 	uint32_t sticky; /* sticky frames on this stack */
 	uint32_t home;	 /* worker index while sticky */

@@ -13,14 +13,11 @@
 
 bool filch__worker_get_spare(struct worker *worker)
 {
-	struct stack *stack =
-		filch__stack_get(&worker->scheduler->stacks, &worker->stacks, FILCH_STACK_SMALL);
-
-	worker->spare = stack ? container_of(stack, struct fiber, stack) : NULL;
-	return stack != NULL;
+	worker->spare = filch__fiber_get(worker, FILCH_STACK_SMALL);
+	return worker->spare != NULL;
 }
 
-static bool poll_timers(struct worker *worker)
+bool filch__worker_poll_timers(struct worker *worker)
 {
 	struct source *timers = &worker->scheduler->timers;
 	filch_time now;
@@ -120,12 +117,15 @@ static bool search(struct worker *worker)
 {
 	struct scheduler *scheduler = worker->scheduler;
 
+	/* With more workers than processors a round may cost a time slice. */
+	unsigned rounds = scheduler->count > scheduler->processors ? ROUNDS / 3 : ROUNDS;
+
 	worker->slot_victim = worker->index;
-	for (unsigned round = 0; round < ROUNDS; round++) {
+	for (unsigned round = 0; round < rounds; round++) {
 		if (has_local(worker) || !injector_is_empty(&scheduler->injector) ||
-		    poll_timers(worker) || is_stopping(worker))
+		    filch__worker_poll_timers(worker) || is_stopping(worker))
 			return true;
-		if (filch__worker_steal(worker, round == ROUNDS - 1))
+		if (filch__worker_steal(worker, round == rounds - 1))
 			return true;
 		pause_round(worker, round);
 	}
@@ -173,7 +173,7 @@ static FILCH_NOINLINE void step(struct fiber *self)
 	if (unlikely(--worker->tick == 0)) {
 		worker->tick = TICK;
 		outside_first = true;
-		poll_timers(worker);
+		filch__worker_poll_timers(worker);
 	}
 	if (!worker->new_first &&
 	    !(outside_first && !injector_is_empty(&worker->scheduler->injector)))
@@ -202,13 +202,14 @@ void filch__loop(void *fiber)
 
 uint64_t filch__worker_count_tasks(struct worker *worker)
 {
+	/* relaxed: a hint; below 0 for a moment when an entry is taken before it is counted. */
+	int64_t outside = (int64_t)word64_load_relaxed(&worker->scheduler->injector.length);
+
 	if (--worker->tick == 0) {
 		worker->tick = TICK;
-		poll_timers(worker);
+		filch__worker_poll_timers(worker);
 	}
-	/* relaxed: a hint. */
-	return deque_count(&worker->tasks) +
-	       word64_load_relaxed(&worker->scheduler->injector.length);
+	return deque_count(&worker->tasks) + (uint64_t)(outside > 0 ? outside : 0);
 }
 
 bool filch__worker_is_pressed(struct worker *worker)

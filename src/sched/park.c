@@ -58,7 +58,14 @@ static uint64_t sleep_thread(struct parker *parker, uint64_t epoch, filch_time d
 static void leave(struct fiber *self)
 {
 	struct worker *worker = self->worker;
-	struct fiber *next = worker->new_first ? NULL : filch__worker_next_ready(worker);
+	struct fiber *next = NULL;
+
+	/* When the tick is over, by way of the loop, which looks at timers and the injection queue.
+	 */
+	if (unlikely(--worker->tick == 0))
+		worker->tick = 1;
+	else if (!worker->new_first)
+		next = filch__worker_next_ready(worker);
 
 	FILCH_ASSERT(worker->spare);
 	filch__fiber_check(self);
@@ -109,7 +116,7 @@ bool filch__unpark(struct parker *parker, uint64_t epoch, enum park_outcome outc
 	if (!fiber)
 		filch__futex_wake(futex_of(parker), 1); /* *parker may be gone from here on. */
 	else if (STATE(word) == PARK_PARKED)
-		filch__ready(fiber->worker->scheduler, fiber);
+		filch__ready(fiber->scheduler, fiber);
 	return true;
 }
 

@@ -93,8 +93,7 @@ void filch__ready(struct scheduler *scheduler, struct fiber *fiber)
 		push_slot(worker, fiber);
 	} else {
 		fiber->injected.owner = fiber;
-		filch__injector_push(&scheduler->injector, &fiber->injected);
-		filch__idle_notify(scheduler);
+		filch__scheduler_append(scheduler, &fiber->injected);
 	}
 }
 

@@ -139,6 +139,9 @@ fini_injector:
 
 void filch__scheduler_stop(struct scheduler *scheduler)
 {
+	/* acquire: pairs with the release in filch__scheduler_append. */
+	while (word32_load_acquire(&scheduler->outsiders) != 0)
+		filch__thread_yield();
 	join_threads(scheduler);
 	workers_free(scheduler);
 	filch__overflow_unwatch(&scheduler->overflow);
@@ -146,9 +149,21 @@ void filch__scheduler_stop(struct scheduler *scheduler)
 	filch__injector_fini(&scheduler->injector);
 }
 
+void filch__scheduler_append(struct scheduler *scheduler, struct injected *injected)
+{
+	/* What is appended may end, and with it the runtime, before we have notified: the end waits
+	 * for us. */
+	/* relaxed: the append below, which whoever ends the runtime has seen the effect of, orders.
+	 */
+	word32_add_relaxed(&scheduler->outsiders, 1);
+	filch__injector_push(&scheduler->injector, injected);
+	filch__idle_notify(scheduler);
+	/* release: our last touch; pairs with the acquire in filch__scheduler_stop. */
+	word32_sub_release(&scheduler->outsiders, 1);
+}
+
 void filch__scheduler_inject(struct scheduler *scheduler, struct injected_task *task)
 {
 	task->injected.owner = NULL;
-	filch__injector_push(&scheduler->injector, &task->injected);
-	filch__idle_notify(scheduler);
+	filch__scheduler_append(scheduler, &task->injected);
 }

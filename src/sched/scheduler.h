@@ -39,6 +39,7 @@ struct scheduler {
 	bool fenced;		     /* no membarrier here: see data/gate.h, idle.h */
 	struct filch_word64 cancels; /* counts cancels: a poll compares it (wake/token.c) */
 	struct filch_word32 stopping;
+	struct filch_word32 outsiders; /* about to notify after an append */
 	struct idle idle;
 	struct injector injector;
 	struct stack_pool stacks;
@@ -60,6 +61,8 @@ void filch__scheduler_stop(struct scheduler *scheduler);
 
 /* The earliest deadline became `deadline`: wakes the sleeper that waits longer. */
 void filch__scheduler_deadline(struct scheduler *scheduler, filch_time deadline);
+/* Queues an entry from anywhere and wakes who sleeps. */
+void filch__scheduler_append(struct scheduler *scheduler, struct injected *injected);
 /* Queues a task from anywhere. */
 void filch__scheduler_inject(struct scheduler *scheduler, struct injected_task *task);
 /* The scheduler whose worker the caller runs on; NULL in a plain thread. */

@@ -129,6 +129,18 @@ void filch__fiber_born(struct stack *stack)
 	fiber->parker.fiber = fiber;
 }
 
+struct fiber *filch__fiber_get(struct worker *worker, enum filch_stack_class stack_class)
+{
+	struct stack *stack =
+		filch__stack_get(&worker->scheduler->stacks, &worker->stacks, stack_class);
+	struct fiber *fiber = stack ? container_of(stack, struct fiber, stack) : NULL;
+
+	/* Once only: who cancels a group from another thread reads it. */
+	if (fiber && !fiber->scheduler)
+		fiber->scheduler = worker->scheduler;
+	return fiber;
+}
+
 void filch__fiber_prepare(struct fiber *fiber, void (*entry)(void *fiber))
 {
 	fiber->fake_stack = NULL;

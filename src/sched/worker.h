@@ -67,6 +67,8 @@ static FILCH_ALWAYS_INLINE bool worker_ensure_spare(struct worker *worker)
 	return likely(worker->spare != NULL) || filch__worker_get_spare(worker);
 }
 
+/* Fires what is due; true when that made something runnable. */
+bool filch__worker_poll_timers(struct worker *worker);
 /* Tasks in its deque and in the injection queue; polls the timers first. Owner only. */
 uint64_t filch__worker_count_tasks(struct worker *worker);
 /* A tick is over: sets the next one's length so that it lasts about 100 us. */
@@ -113,6 +115,8 @@ void filch__landed(struct fiber *self);
 void filch__fiber_check(struct fiber *self);
 /* For the stack pool: what of a fiber never changes. Late wakers read it. */
 void filch__fiber_born(struct stack *stack);
+/* A stack of this class with its fiber, NULL at the cap or without memory. */
+struct fiber *filch__fiber_get(struct worker *worker, enum filch_stack_class stack_class);
 /* Prepares a pooled stack so that the first switch to it calls entry(fiber). */
 void filch__fiber_prepare(struct fiber *fiber, void (*entry)(void *fiber));
 /* From the native stack to `to` and back at the worker's end. */

@@ -39,7 +39,10 @@ static FILCH_COLD int configure_or_undo(struct filch_group *group,
 	return status;
 }
 
-int filch_group_open(struct filch_group *group, const struct filch_group_options *options)
+/* The three short paths are never inlined into a caller, not even between files: each looks at
+ * the thread-local once, and a caller may park between two of them. */
+FILCH_NOINLINE int filch_group_open(struct filch_group *group,
+				    const struct filch_group_options *options)
 {
 	struct fiber *self = fiber_self_at_entry();
 	struct filch__task *task;
@@ -109,7 +112,7 @@ static FILCH_COLD int spawn_slowly(struct filch_group *group, filch_task_fn *fn,
 }
 
 /* What a push comes to when nothing is in the way; all else is done slowly. */
-int filch_group_spawn(struct filch_group *group, filch_task_fn *fn, void *arg)
+FILCH_NOINLINE int filch_group_spawn(struct filch_group *group, filch_task_fn *fn, void *arg)
 {
 	struct fiber *self = fiber_self_at_entry();
 	struct worker *worker;
@@ -148,7 +151,7 @@ static FILCH_COLD struct worker *breathe(struct fiber *self)
 
 	filch__worker_measure_tick(worker);
 	if (filch__worker_is_pressed(worker))
-		filch__wait_yield(self);
+		filch__wait_breathe(self);
 	return self->worker;
 }
 
@@ -289,7 +292,7 @@ static FILCH_COLD int end_slowly(struct filch_group *group, struct fiber *self)
 	return token_is_cancelled(self->task->scope, self->worker->scheduler) ? -ECANCELED : 0;
 }
 
-int filch_group_close(struct filch_group *group)
+FILCH_NOINLINE int filch_group_close(struct filch_group *group)
 {
 	struct fiber *self = fiber_self_at_entry();
 	struct filch__task *task;
@@ -314,7 +317,7 @@ bool filch_group_cancel(struct filch_group *group, int reason)
 	if (!group || !group->fiber)
 		return false;
 	return filch__token_cancel(&group->token, reason,
-				   ((struct fiber *)group->fiber)->worker->scheduler);
+				   ((struct fiber *)group->fiber)->scheduler);
 }
 
 int filch_group_run(const struct filch_group_options *options,

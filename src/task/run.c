@@ -17,7 +17,10 @@ struct chained {
 /* Was the task's own scope cancelled, and is that what it returned? */
 static bool ended_cancelled(struct fiber *self, struct filch_token *own, int status)
 {
-	return status == -ECANCELED && token_is_cancelled(own, self->worker->scheduler);
+	(void)self;
+	/* Not the cached answer: a wait may have seen the mark before the count of cancels moved.
+	 */
+	return status == -ECANCELED && filch__token_poll(own, NULL);
 }
 
 /* With a record: its own token, its attributes. */
@@ -80,14 +83,10 @@ static void chained_main(void *argument)
 static bool run_chained(struct fiber *self, enum filch_stack_class stack_class,
 			struct chained *chained)
 {
-	struct worker *worker = self->worker;
-	struct stack *stack =
-		filch__stack_get(&worker->scheduler->stacks, &worker->stacks, stack_class);
-	struct fiber *fiber;
+	struct fiber *fiber = filch__fiber_get(self->worker, stack_class);
 
-	if (!stack)
+	if (!fiber)
 		return false;
-	fiber = container_of(stack, struct fiber, stack);
 	filch__fiber_prepare(fiber, chained_main);
 	fiber->below = self;
 	fiber->chained = chained;

@@ -246,6 +246,8 @@ int filch_yield(void)
 		filch__thread_yield();
 		return 0;
 	}
+	if (self->task == &filch__task_none)
+		return -EPERM; /* a timer's callback */
 	self->task->operations = self->task->budget;
 	filch__wait_yield(self);
 	return 0;

@@ -60,7 +60,10 @@ int filch_scope_enter(struct filch_token *token)
 	filch__token_link(token);
 	token->enclosing = enclosing;
 	if (filch__scheduler_self())
-		token->scheduler = filch__scheduler_self();
+		filch__token_set_scheduler(token, filch__scheduler_self());
+	/* relaxed: one's own from here on. What was seen may be of another runtime, or before a
+	 * cancel. */
+	word64_store_relaxed(&token->seen, UINT64_MAX);
 	if (enclosing && enclosing != token->parent && !(state & TOKEN_SHIELD))
 		filch_token_add_callback(enclosing, &token->from_enclosing, enclosing_cancelled,
 					 token);
@@ -81,6 +84,8 @@ int filch_scope_leave(struct filch_token *token)
 	token->from_enclosing.token = NULL;
 	set_scope(token->enclosing);
 	token->enclosing = NULL;
+	/* The runtime may end before the token. */
+	filch__token_set_scheduler(token, NULL);
 	/* release: pairs with the operation in filch_scope_enter. */
 	word32_and_release(&token->state, ~TOKEN_ENTERED);
 	return 0;

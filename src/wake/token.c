@@ -109,7 +109,6 @@ static void run_callbacks(struct filch_token *token)
 static void propagate(struct filch_token *token, int reason)
 {
 	struct filch_token *work = token;
-	struct scheduler *bumped = NULL;
 
 	token->work = NULL;
 	while (work) {
@@ -117,19 +116,16 @@ static void propagate(struct filch_token *token, int reason)
 
 		work = now->work;
 		spin_acquire(lock_of(now));
-		wake_waiters(now);
 		work = take_children(now, reason, work);
+		/* Before anybody is woken: then the runtime may end. */
+		bump((struct scheduler *)now->scheduler);
+		wake_waiters(now);
 		spin_release(lock_of(now));
-		if (now->scheduler != bumped) {
-			bump(bumped);
-			bumped = (struct scheduler *)now->scheduler;
-		}
 		run_callbacks(now);
 		if (now != token)
 			/* release: our last touch; pairs with the acquire in wait_for_pins. */
 			word32_sub_release(&now->pins, 1);
 	}
-	bump(bumped);
 }
 
 bool filch__token_cancel(struct filch_token *token, int reason, struct scheduler *scheduler)
@@ -156,14 +152,17 @@ bool filch_token_cancel(struct filch_token *token, int reason)
  * too. */
 static bool link_once(struct filch_token *token)
 {
-	struct filch_token *parent = token->parent;
+	struct filch_token *parent;
 	uint32_t state;
 	bool inherits = false;
 
+	/* Parent and LINKED together: a closing parent hands its children over under their locks.
+	 */
 	spin_acquire(lock_of(token));
 	make_ready(token);
-	spin_release(lock_of(token));
+	parent = token->parent;
 	state = state_of(token);
+	spin_release(lock_of(token));
 	if (!parent || state & (TOKEN_SHIELD | TOKEN_LINKED))
 		return false;
 	spin_acquire(lock_of(parent));
@@ -256,16 +255,17 @@ static void hand_over_children(struct filch_token *token, struct filch_token *pa
 
 	while ((child = token->children)) {
 		spin_acquire(lock_of(child));
-		unlink_from(token, child);
+		token->children = child->next;
 		child->parent = parent;
+		child->previous = NULL;
 		if (parent) {
 			child->next = parent->children;
-			child->previous = NULL;
 			if (child->next)
 				child->next->previous = child;
 			parent->children = child;
-			/* relaxed: under the locks. */
-			word32_or_relaxed(&child->state, TOKEN_LINKED);
+		} else {
+			/* relaxed: under the lock. */
+			word32_and_relaxed(&child->state, ~TOKEN_LINKED);
 		}
 		spin_release(lock_of(child));
 	}

@@ -80,6 +80,13 @@ static void deadline_passed(void *argument)
 	filch__token_cancel(token, -ETIMEDOUT, (struct scheduler *)token->scheduler);
 }
 
+void filch__token_set_scheduler(struct filch_token *token, void *scheduler)
+{
+	spin_acquire(lock_of(token));
+	token->scheduler = scheduler;
+	spin_release(lock_of(token));
+}
+
 int filch_token_set_deadline(struct filch_token *token, filch_time deadline)
 {
 	struct scheduler *scheduler;
@@ -87,6 +94,8 @@ int filch_token_set_deadline(struct filch_token *token, filch_time deadline)
 	if (!token || deadline < 0)
 		return -EINVAL;
 	filch__token_link(token);
+	if (!token->scheduler)
+		filch__token_set_scheduler(token, filch__scheduler_self());
 	scheduler = (struct scheduler *)token->scheduler;
 	if (deadline != FILCH_NEVER && filch_token_is_cancelled(token))
 		return -EBUSY;

@@ -128,8 +128,34 @@ int filch__wait_enter(void)
 	if (task->budget == UINT32_MAX || task->operations-- > 1)
 		return 0;
 	task->operations = task->budget;
-	filch__wait_yield(self);
+	filch__wait_breathe(self);
 	return 0;
+}
+
+/* Leaves for a fresh loop; the caller is ready again. */
+static void yield_to_loop(struct fiber *self)
+{
+	struct worker *worker = self->worker;
+	struct fiber *loop = worker->spare;
+
+	worker->spare = NULL;
+	filch__fiber_prepare(loop, filch__loop);
+	filch__switch(self, loop, LEFT_YIELDED);
+}
+
+void filch__wait_breathe(struct fiber *self)
+{
+	struct worker *worker = self->worker;
+	struct fiber *next;
+
+	filch__worker_poll_timers(worker);
+	next = filch__worker_next_ready(worker);
+	if (next) {
+		filch__switch(self, next, LEFT_YIELDED);
+	} else if (filch__worker_is_pressed(worker)) {
+		worker->tick = 1; /* the loop begins with the injection queue */
+		yield_to_loop(self);
+	}
 }
 
 void filch__wait_yield(struct fiber *self)
@@ -142,11 +168,13 @@ void filch__wait_yield(struct fiber *self)
 		next = filch__worker_next_ready(worker);
 	if (!next && waiting == 0)
 		return;
-	if (!next) {
-		worker->new_first = (uint32_t)(waiting < UINT32_MAX ? waiting : UINT32_MAX);
-		next = worker->spare;
-		worker->spare = NULL;
-		filch__fiber_prepare(next, filch__loop);
+	if (next) {
+		filch__switch(self, next, LEFT_YIELDED);
+		return;
 	}
-	filch__switch(self, next, LEFT_YIELDED);
+	/* Not raised while it lasts: else tasks that spawn and yield would keep the ready ones
+	 * waiting. */
+	if (worker->new_first == 0)
+		worker->new_first = (uint32_t)(waiting < UINT32_MAX ? waiting : UINT32_MAX);
+	yield_to_loop(self);
 }

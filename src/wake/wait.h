@@ -41,5 +41,8 @@ int filch__wait_sleep(filch_time deadline);
 int filch__wait_enter(void);
 /* Lets every other ready task go first. Only in a task. */
 void filch__wait_yield(struct fiber *self);
+/* Lets who waits for this worker go first (timers due, ready tasks, the injection queue), before
+ * any new task. */
+void filch__wait_breathe(struct fiber *self);
 
 #endif
