@@ -21,11 +21,17 @@ bool filch__worker_poll_timers(struct worker *worker)
 {
 	struct source *timers = &worker->scheduler->timers;
 	filch_time now;
+	bool any;
 
 	if (!timers->next || timers->next(timers->context) == FILCH_NEVER)
 		return false;
 	now = filch__clock_now();
-	return timers->next(timers->context) <= now && timers->poll(timers->context, now) > 0;
+	if (timers->next(timers->context) > now)
+		return false;
+	worker->polls = true;
+	any = timers->poll(timers->context, now) > 0;
+	worker->polls = false;
+	return any;
 }
 
 /* One entry of the injection queue: a fiber joins the ready, a task is handed out. */

@@ -89,6 +89,8 @@ void filch__ready(struct scheduler *scheduler, struct fiber *fiber)
 			home(worker, fiber);
 		else
 			push_inbox(&scheduler->workers[fiber->home], fiber);
+	} else if (worker && worker->polls) {
+		filch__worker_push_ready(worker, fiber);
 	} else if (worker) {
 		push_slot(worker, fiber);
 	} else {

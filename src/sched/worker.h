@@ -31,6 +31,7 @@ struct worker {
 	struct fiber *left;
 	enum left_action left_action;
 	struct stack_cache stacks;
+	bool polls; /* wakes come from timers: in their order, not through the slot */
 	uint64_t random;
 	uint64_t tick_time;   /* clock ticks when the present one began */
 	uint32_t slot_victim; /* whose slot was full when the search began */
