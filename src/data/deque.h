@@ -14,7 +14,7 @@ struct filch_allocator;
  *	                             = split
  *
  * The owner pushes and pops at bottom with plain stores: nobody else looks at the
- * private part. The window is one word, {top:44, count:20}; whoever changes it by a
+ * private part. The window is one word, {top:51, count:13}; whoever changes it by a
  * compare-and-swap owns what left it. Thieves claim up to half of it from the top in one
  * step; the owner extends it (publish), takes back from its end (reclaim), or takes its
  * oldest item (take). While count is 0 no thief can change the word, so that the owner
@@ -59,7 +59,7 @@ struct deque {
 	struct filch_pointer array;
 };
 
-#define DEQUE_COUNT_BITS 20
+#define DEQUE_COUNT_BITS 13
 #define DEQUE_COUNT_MASK ((UINT64_C(1) << DEQUE_COUNT_BITS) - 1)
 #define DEQUE_PUBLISH_MAX 4096
 

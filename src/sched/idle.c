@@ -31,8 +31,8 @@ static bool withdraw(struct worker *worker)
 	spin_acquire(&idle->lock);
 	listed = unlist(idle, worker->index);
 	if (listed)
-		/* seq_cst: as the announcement in filch__idle_sleep (model_idle). */
-		word32_add_seq_cst(&idle->state, IDLE_SEARCHER - IDLE_SLEEPER);
+		/* relaxed: under the lock; who reads an older count looks at the list under it. */
+		word32_add_relaxed(&idle->state, IDLE_SEARCHER - IDLE_SLEEPER);
 	spin_release(&idle->lock);
 	return listed;
 }
@@ -44,8 +44,8 @@ static void hand_token(struct worker *worker)
 
 	/* relaxed: a count. */
 	word64_add_relaxed(&self->stats.wakes, 1);
-	/* release: pairs with the exchange in wait_for_token. */
-	word32_store_release(&worker->wake, 1);
+	/* relaxed: it hands nothing over; the woken looks at the queues itself. */
+	word32_store_relaxed(&worker->wake, 1);
 	filch__futex_wake(&worker->wake, 1);
 }
 
@@ -74,8 +74,8 @@ static void wake_one(struct scheduler *scheduler, bool although_searched)
 	    (although_searched || idle_searchers(word32_load_relaxed(&idle->state)) == 0)) {
 		worker = choose(scheduler);
 		unlist(idle, worker->index);
-		/* seq_cst: as the announcement in filch__idle_sleep (model_idle). */
-		word32_add_seq_cst(&idle->state, IDLE_SEARCHER - IDLE_SLEEPER);
+		/* relaxed: under the lock; who reads an older count looks at the list under it. */
+		word32_add_relaxed(&idle->state, IDLE_SEARCHER - IDLE_SLEEPER);
 	}
 	spin_release(&idle->lock);
 	if (worker)
@@ -100,8 +100,8 @@ void filch__idle_wake(struct worker *worker)
 	spin_acquire(&idle->lock);
 	listed = unlist(idle, worker->index);
 	if (listed)
-		/* seq_cst: as the announcement in filch__idle_sleep (model_idle). */
-		word32_add_seq_cst(&idle->state, IDLE_SEARCHER - IDLE_SLEEPER);
+		/* relaxed: under the lock; who reads an older count looks at the list under it. */
+		word32_add_relaxed(&idle->state, IDLE_SEARCHER - IDLE_SLEEPER);
 	spin_release(&idle->lock);
 	if (listed)
 		hand_token(worker);
@@ -120,14 +120,14 @@ bool filch__idle_begin_search(struct scheduler *scheduler)
 
 	if (2 * idle_searchers(state) >= scheduler->count)
 		return false;
-	/* seq_cst: a pusher that reads it relies on this searcher's last look (model_idle). */
-	word32_add_seq_cst(&scheduler->idle.state, IDLE_SEARCHER);
+	/* relaxed: a pusher that reads it relies on how this search ends (model_idle). */
+	word32_add_relaxed(&scheduler->idle.state, IDLE_SEARCHER);
 	return true;
 }
 
 void filch__idle_end_search(struct scheduler *scheduler)
 {
-	/* seq_cst: as in begin_search. */
+	/* seq_cst: before the look below, as in announce (model_idle). */
 	uint32_t state = word32_sub_seq_cst(&scheduler->idle.state, IDLE_SEARCHER);
 
 	if (idle_searchers(state) != 1 || !idle_sleepers(state))
@@ -232,8 +232,9 @@ void filch__scheduler_deadline(struct scheduler *scheduler, filch_time deadline)
 	if (keeper != 0 && (filch_time)keeper <= deadline)
 		return;
 	if (keeper == 0) {
-		/* seq_cst: as in filch__idle_notify. */
-		if (idle_sleepers(word32_load_seq_cst(&idle->state)))
+		/* relaxed: who sleeps unseen has seen the timer, or a keeper whose resigning store
+		 * the load above has acquired. */
+		if (idle_sleepers(word32_load_relaxed(&idle->state)))
 			wake_one(scheduler, true);
 		return;
 	}
@@ -245,8 +246,8 @@ void filch__scheduler_deadline(struct scheduler *scheduler, filch_time deadline)
 
 static bool has_token(struct worker *worker)
 {
-	/* acquire: pairs with the release in hand_token. */
-	return word32_load_acquire(&worker->wake) != 0;
+	/* relaxed: as in hand_token. */
+	return word32_load_relaxed(&worker->wake) != 0;
 }
 
 bool filch__idle_sleep(struct worker *worker, bool searching)
@@ -261,14 +262,13 @@ bool filch__idle_sleep(struct worker *worker, bool searching)
 		if (filch__scheduler_has_work(scheduler) && withdraw(worker))
 			return true;
 	}
-	/* seq_cst: pairs with the store in join_threads, which is followed by a look at the list.
-	 */
-	if (word32_load_seq_cst(&scheduler->stopping) && withdraw(worker))
+	/* relaxed: ordered by the lock of the list, at which join_threads looks after its store. */
+	if (word32_load_relaxed(&scheduler->stopping) && withdraw(worker))
 		return true;
 	deadline = sleep_until(worker);
 	/* A fiber of our own may have come home before we were listed. */
-	/* seq_cst: pairs with the cas in push_inbox. */
-	if (pointer_load_seq_cst(&worker->inbox) && withdraw(worker)) {
+	/* relaxed: ordered by the lock of the list, at which push_inbox looks after its cas. */
+	if (pointer_load_relaxed(&worker->inbox) && withdraw(worker)) {
 		resign(worker, true);
 		return true;
 	}

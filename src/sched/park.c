@@ -35,9 +35,9 @@ uint64_t filch__park_arm(struct parker *parker)
 	/* relaxed: only the owner writes while it runs; a stale claim fails on the state. */
 	uint64_t epoch = EPOCH(word64_load_relaxed(&parker->word)) + 1;
 
-	/* release: pairs with the load in filch__unpark, for a waker that got the epoch otherwise.
-	 */
-	word64_store_release(&parker->word, epoch << 8 | PARK_ARMED);
+	/* relaxed: who may wake has the epoch by something that orders (a lock, a count); without
+	 * that it might read an older word and not wake, whatever this store released. */
+	word64_store_relaxed(&parker->word, epoch << 8 | PARK_ARMED);
 	return epoch;
 }
 
@@ -84,10 +84,11 @@ enum park_outcome filch__park(struct parker *parker, uint64_t epoch, filch_time 
 	uint64_t word;
 
 	if (parker->fiber) {
-		/* acquire: pairs with the claim in filch__unpark. */
-		if (STATE(word64_load_acquire(&parker->word)) != PARK_WON)
+		/* relaxed: only whether to leave; the load below acquires. */
+		if (STATE(word64_load_relaxed(&parker->word)) != PARK_WON)
 			leave(parker->fiber);
-		/* acquire: as above; whoever resumed us has also handed the queues over. */
+		/* acquire: pairs with the claim in filch__unpark; whoever resumed us has also
+		 * handed the queues over. */
 		word = word64_load_acquire(&parker->word);
 	} else {
 		word = sleep_thread(parker, epoch, deadline);
@@ -102,8 +103,8 @@ enum park_outcome filch__park(struct parker *parker, uint64_t epoch, filch_time 
 bool filch__unpark(struct parker *parker, uint64_t epoch, enum park_outcome outcome)
 {
 	struct fiber *fiber = parker->fiber;
-	/* acquire: pairs with the release in arm. */
-	uint64_t word = word64_load_acquire(&parker->word);
+	/* relaxed: the arming is behind us by whatever told us the epoch; the cas decides. */
+	uint64_t word = word64_load_relaxed(&parker->word);
 	uint64_t won = epoch << 8 | (uint64_t)outcome << 4 | PARK_WON;
 
 	do {

@@ -48,6 +48,7 @@ static void push_slot(struct worker *worker, struct fiber *fiber)
 {
 	struct idle *idle = &worker->scheduler->idle;
 	struct fiber *old;
+	uint32_t state;
 
 	gate_enter(&worker->gate);
 	/* relaxed: changed only in the gate; thieves read it as a hint. */
@@ -56,9 +57,17 @@ static void push_slot(struct worker *worker, struct fiber *fiber)
 	gate_leave(&worker->gate);
 	if (old)
 		filch__worker_push_ready(worker, old);
-	/* relaxed: both are hints; a missed watch is made up for at the next push. */
-	if (unlikely(idle_sleepers(word32_load_relaxed(&idle->state))) &&
-	    !word32_load_relaxed(&idle->watched)) {
+	/* After the slot, also for the compiler. */
+	barrier_light();
+	/* relaxed: ordered by the sleeper's heavy barrier, as in worker_offer. */
+	state = word32_load_relaxed(&idle->state);
+	if (state & IDLE_FENCED) {
+		/* acq_rel: in place of the asymmetric pair: releases the slot to the sleeper's
+		 * announcement, or acquires what it wrote to `watched` before that. */
+		state = word32_add_acq_rel(&idle->state, 0);
+	}
+	/* relaxed: as above. */
+	if (unlikely(idle_sleepers(state)) && !word32_load_relaxed(&idle->watched)) {
 		/* relaxed: as above. */
 		word32_store_relaxed(&idle->watched, 1);
 		filch__idle_notify(worker->scheduler);
@@ -72,10 +81,9 @@ static void push_inbox(struct worker *worker, struct fiber *fiber)
 
 	do {
 		fiber->next = (struct fiber *)head;
-		/* seq_cst: releases the fiber to the exchange in empty_inbox, and stands before the
-		 * look at `wake` below as the sleeper's announcement stands before its look at the
-		 * inbox. */
-	} while (!pointer_cas_seq_cst(&worker->inbox, &head, fiber));
+		/* release: pairs with the exchange in empty_inbox. The look at the list of sleepers
+		 * below comes after it by the lock. */
+	} while (!pointer_cas_release(&worker->inbox, &head, fiber));
 	filch__idle_wake(worker);
 }
 
@@ -203,9 +211,9 @@ void filch__worker_share(struct worker *worker)
 	bool shown;
 
 	if (state & IDLE_FENCED) {
-		/* acq_rel: takes the place of the asymmetric pair; the sleeper changes the same
-		 * word. */
-		state = word32_add_acq_rel(&idle->state, 0);
+		/* release: takes the place of the asymmetric pair; pairs with the sleeper's
+		 * announcement, which changes the same word. */
+		state = word32_add_release(&idle->state, 0);
 	}
 	if ((state & ~IDLE_FENCED) == 0)
 		return;

@@ -72,6 +72,8 @@ static int workers_create(struct scheduler *scheduler)
 		filch__allocate_zeroed(scheduler->allocator, scheduler->count * sizeof(uint16_t));
 	if (scheduler->workers)
 		memset(scheduler->workers, 0, size);
+	for (unsigned i = 0; scheduler->workers && i < scheduler->count; i++)
+		scheduler->workers[i].scheduler = scheduler;
 	if (!scheduler->workers || !scheduler->idle.sleeping)
 		return -ENOMEM;
 	for (unsigned i = 0; i < scheduler->count; i++) {
@@ -85,9 +87,9 @@ static int workers_create(struct scheduler *scheduler)
 
 static void join_threads(struct scheduler *scheduler)
 {
-	/* seq_cst: before the look at the sleepers; pairs with the loads in is_stopping and
-	 * filch__idle_sleep. */
-	word32_store_seq_cst(&scheduler->stopping, 1);
+	/* release: pairs with the load in is_stopping; before the look at the sleepers by their
+	 * lock. */
+	word32_store_release(&scheduler->stopping, 1);
 	filch__idle_wake_all(scheduler);
 	for (unsigned i = 0; i < scheduler->count; i++) {
 		filch__thread_join(scheduler->workers[i].thread);

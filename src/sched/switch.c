@@ -63,11 +63,11 @@ static void settle(struct worker *worker, struct fiber *left)
 	case LEFT_PARKED:
 		/* relaxed: the cas decides. */
 		word = word64_load_relaxed(&left->parker.word);
-		/* acq_rel: releases the saved context to the claim in filch__unpark; on failure
-		 * acquires what the waker wrote before it claimed. */
+		/* release: the saved context, to the claim in filch__unpark. What the waker wrote
+		 * before it claimed is acquired by filch__park. */
 		if ((word & 15) == PARK_ARMED &&
-		    word64_cas_acq_rel_acquire(&left->parker.word, &word,
-					       (word & ~UINT64_C(15)) | PARK_PARKED))
+		    word64_cas_release(&left->parker.word, &word,
+				       (word & ~UINT64_C(15)) | PARK_PARKED))
 			break;
 		filch__worker_push_ready(worker, left);
 		break;

@@ -99,6 +99,8 @@ FILCH_COLD void filch__worker_share(struct worker *worker);
 
 static FILCH_ALWAYS_INLINE void worker_offer(struct worker *worker)
 {
+	/* After the push, also for the compiler. */
+	barrier_light();
 	/* relaxed: ordered after the push by the sleeper's heavy barrier (idle.h). */
 	if (unlikely(word32_load_relaxed(&worker->scheduler->idle.state) != 0))
 		filch__worker_share(worker);

@@ -130,9 +130,7 @@ FILCH_NOINLINE int filch_group_spawn(struct filch_group *group, filch_task_fn *f
 	item = item_make(fn, arg, group, NULL, 0);
 	deque_push_surely(&worker->tasks, &item);
 	group->left++;
-	/* relaxed: as in worker_offer. */
-	if (unlikely(word32_load_relaxed(&worker->scheduler->idle.state) != 0))
-		filch__worker_share(worker);
+	worker_offer(worker);
 	return 0;
 }
 
@@ -336,22 +334,4 @@ int filch_group_run(const struct filch_group_options *options,
 		filch_token_cancel(&group.token, status);
 	closed = filch_group_close(&group);
 	return status < 0 && (status != -ECANCELED || closed == 0) ? status : closed;
-}
-
-void filch__group_abandoned(struct filch__task *task, const struct filch_token *until)
-{
-	struct scheduler *scheduler = filch__scheduler_self();
-
-	while (task->scope != until) {
-		struct filch_token *token = task->scope;
-		struct filch_group *group = container_of(token, struct filch_group, token);
-
-		if (!token_is_group(token)) {
-			filch_scope_leave(token);
-			continue;
-		}
-		filch_token_cancel(token, -ECANCELED);
-		filch_group_close(group);
-		scheduler->unobserved(scheduler, "(ended with an open group)", -EBUSY);
-	}
 }

@@ -220,7 +220,7 @@ int filch_group_next_outcome(struct filch_group *group, struct filch_group_outco
 	word32_store_relaxed(&record->observed, 1);
 	outcome->task = record;
 	outcome->status = record->status;
-	outcome->reason = record->was_cancelled ? filch_token_reason(&record->token) : 0;
+	outcome->reason = record->was_cancelled ? record->reason : 0;
 	return 0;
 }
 

@@ -23,6 +23,11 @@ static bool ended_cancelled(struct fiber *self, struct filch_token *own, int sta
 	return status == -ECANCELED && filch__token_poll(own, NULL);
 }
 
+void filch__task_left_scope(void)
+{
+	filch__panic(__FILE__, __LINE__, "a task ended with a group open or a scope entered");
+}
+
 /* With a record: its own token, its attributes. */
 static int call_recorded(struct fiber *self, const struct deque_item *item, bool *cancelled)
 {
@@ -46,8 +51,9 @@ static int call_recorded(struct fiber *self, const struct deque_item *item, bool
 	    !token_is_cancelled(&record->token, self->worker->scheduler))
 		status = item_fn(item)(item->word[1]);
 	if (task.scope != &record->token)
-		filch__group_abandoned(&task, &record->token);
+		filch__task_left_scope();
 	*cancelled = ended_cancelled(self, &record->token, status);
+	record->reason = filch__token_effective_reason(&record->token);
 	self->task = outer;
 	if (record->flags & TASK_STICKY)
 		self->sticky--;

@@ -220,7 +220,9 @@ bool filch_task_was_cancelled(const struct filch_task *task)
 
 int filch_task_reason(const struct filch_task *task)
 {
-	return task ? filch_token_reason(&task->token) : 0;
+	if (!task)
+		return 0;
+	return is_done(task) ? task->reason : filch_token_reason(&task->token);
 }
 
 const char *filch_task_name(const struct filch_task *task)

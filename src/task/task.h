@@ -46,6 +46,7 @@ struct filch_task {
 	struct list link; /* in its group's outcomes, or the runtime's live tasks */
 	struct task_start *start;
 	int status;
+	int reason; /* why its scope was cancelled */
 	uint32_t budget;
 	uint32_t flags;
 	bool was_cancelled;
@@ -105,8 +106,9 @@ static FILCH_ALWAYS_INLINE bool stack_has_room(const struct fiber *self)
 	return stack_pointer() >= (uintptr_t)self->floor;
 }
 
-/* Joins and closes a group its owner left open, or leaves a scope; reports it. */
-FILCH_COLD void filch__group_abandoned(struct filch__task *task, const struct filch_token *until);
+/* The end of the process: the group or token lies in a frame that is gone, so that neither it nor
+ * the children that know it can be helped. */
+__attribute__((noreturn)) FILCH_COLD void filch__task_left_scope(void);
 
 /* The plain case: no record, enough stack. */
 static FILCH_ALWAYS_INLINE int task_call(struct fiber *self, struct filch__task *outer,
@@ -124,7 +126,7 @@ static FILCH_ALWAYS_INLINE int task_call(struct fiber *self, struct filch__task 
 	self->task = &task;
 	status = item_fn(item)(item->word[1]);
 	if (unlikely(task.scope != &group->token))
-		filch__group_abandoned(&task, &group->token);
+		filch__task_left_scope();
 	self->task = outer;
 	return status;
 }

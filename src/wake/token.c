@@ -303,6 +303,19 @@ void filch__token_make_shield(struct filch_token *token)
 	word64_store_relaxed(&token->seen, 0);
 }
 
+int filch__token_effective_reason(const struct filch_token *token)
+{
+	for (; token; token = token->parent) {
+		uint32_t state = state_of(token);
+
+		if (state & TOKEN_CANCELLED)
+			return -REASON(state);
+		if (state & (TOKEN_SHIELD | TOKEN_EXPLICIT))
+			break;
+	}
+	return 0;
+}
+
 bool filch__token_poll(struct filch_token *token, struct scheduler *scheduler)
 {
 	/* acquire: pairs with the release in bump: marks of cancels counted so far are seen below.

@@ -87,6 +87,8 @@ static inline bool token_is_group(const struct filch_token *token)
 
 /* A fresh token becomes a shield: nothing that is above it comes through. */
 void filch__token_make_shield(struct filch_token *token);
+/* The reason of the nearest cancelled token from here up to a shield, 0 when there is none. */
+int filch__token_effective_reason(const struct filch_token *token);
 /* filch_token_cancel for a token that may not be READY: `scheduler` is where its tasks run. */
 bool filch__token_cancel(struct filch_token *token, int reason, struct scheduler *scheduler);
 /* Adds the waiter. -ECANCELED when cancelled already: nothing is attached. */
