@@ -24,7 +24,7 @@ struct filch_options {
 	size_t size;	   /* sizeof(struct filch_options) */
 	unsigned workers;  /* threads that run tasks; 0: FILCH_WORKERS, else automatic */
 	size_t stack_size; /* bytes of address space of a small stack */
-	size_t max_stacks; /* 0: unlimited */
+	size_t max_stacks; /* of each class; 0: unlimited */
 	enum filch_guard guard;
 	enum filch_affinity affinity;
 	enum filch_log_level log_level;

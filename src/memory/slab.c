@@ -139,14 +139,16 @@ static struct stack *stack_make(struct stack_pool *pool, struct slab *slab, uint
 }
 
 /* Large first, then halves, down to one stack. */
-static char *map_slab(const struct stack_pool *pool, size_t stride, uint32_t *total, bool first)
+static char *map_slab(const struct stack_pool *pool, const struct stack_depot *depot,
+		      uint32_t *total, bool first)
 {
+	size_t stride = depot->stride;
 	size_t count = (first ? FIRST_SLAB : NEXT_SLAB) / stride;
 
 	if (count == 0)
 		count = 1;
-	if (pool->options.max_stacks && count > pool->options.max_stacks - pool->born)
-		count = pool->options.max_stacks - pool->born;
+	if (pool->options.max_stacks && count > pool->options.max_stacks - depot->born)
+		count = pool->options.max_stacks - depot->born;
 	for (; count > 0; count /= 2) {
 		char *base = filch__pages_map(count * stride);
 
@@ -163,7 +165,7 @@ static struct slab *add_slab(struct stack_pool *pool, enum filch_stack_class sta
 	size_t unit = pool->options.descriptor_size;
 	struct slab *older = newest(pool, stack_class);
 	uint32_t total;
-	char *base = map_slab(pool, depot->stride, &total, !older);
+	char *base = map_slab(pool, depot, &total, !older);
 	struct slab *slab;
 
 	if (!base)
@@ -192,10 +194,12 @@ static struct slab *add_slab(struct stack_pool *pool, enum filch_stack_class sta
 uint32_t filch__slab_cut(struct stack_pool *pool, enum filch_stack_class stack_class, uint32_t n,
 			 struct stack_list *list)
 {
+	struct stack_depot *depot = &pool->depots[stack_class];
+
 	*list = (struct stack_list){ NULL, 0 };
 	pthread_mutex_lock(&pool->growing);
 	while (list->count < n &&
-	       (!pool->options.max_stacks || pool->born < pool->options.max_stacks)) {
+	       (!pool->options.max_stacks || depot->born < pool->options.max_stacks)) {
 		struct slab *slab = newest(pool, stack_class);
 		/* relaxed: written under the mutex held. */
 		uint32_t index = slab ? word32_load_relaxed(&slab->cut) : 0;
@@ -209,7 +213,7 @@ uint32_t filch__slab_cut(struct stack_pool *pool, enum filch_stack_class stack_c
 		stack = stack_make(pool, slab, index, stack_class);
 		/* release: pairs with the acquire in filch__stack_find. */
 		word32_store_release(&slab->cut, index + 1);
-		pool->born++;
+		depot->born++;
 		stack->next = list->first;
 		list->first = stack;
 		list->count++;

@@ -60,6 +60,7 @@ struct stack_depot {
 	struct stack *frozen;	  /* whose pages were given back */
 	struct filch_word64 warm; /* stacks in batches; as idle */
 	struct filch_word64 idle; /* stacks in it; written under the lock, read as a hint */
+	size_t born; /* ever cut; capped for each class by itself */
 	size_t stride;		  /* bytes from stack to stack */
 	size_t high_water;
 	uint32_t batch;		    /* stacks in a full one */
@@ -71,7 +72,6 @@ struct stack_pool {
 	struct stack_depot depots[STACK_CLASSES];
 	size_t page;
 	pthread_mutex_t growing; /* slabs, born, mapped */
-	size_t born;
 	struct filch_word64 mapped;
 	struct filch_word64 out;   /* not in the depot */
 	struct filch_word64 peak;  /* the most that `out` was */

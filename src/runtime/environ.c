@@ -43,7 +43,7 @@ static const struct row rows[] = {
 	{ "FILCH_STACK_GUARD", FIELD(guard), WORD, 0, 3, guards, 0,
 	  "auto, install, protect or canary", "what catches a stack overflow" },
 	{ "FILCH_MAX_STACKS", FIELD(max_stacks), COUNT, 0, UINT32_MAX, NULL, 0, "0..4294967295",
-	  "stacks at most; 0: no limit; at the limit new tasks wait" },
+	  "stacks of each class at most; 0: no limit; at the limit new tasks wait" },
 	{ "FILCH_AFFINITY", FIELD(affinity), WORD, 0, 1, affinities, 0, "none or cores",
 	  "cores: worker n is pinned to the nth processor" },
 	{ "FILCH_LOG", FIELD(log_level), WORD, 0, 3, levels, 0, "off, error, warning or info",
