@@ -114,6 +114,31 @@ Test(sleep, tasks_wake_in_order_of_their_deadlines, .timeout = 30)
 	cr_assert_str_eq(all.text, "abcd");
 }
 
+static int sleep_equally(void *arg)
+{
+	struct sleepers *all = arg;
+	struct sleeper each[6];
+	struct filch_group group = { 0 };
+	int status = filch_group_open(&group, NULL);
+
+	all->begin = filch_now();
+	for (unsigned i = 0; status == 0 && i < 6; i++) {
+		each[i] = (struct sleeper){ all, 20 * FILCH_MILLISECOND, (char)('a' + i) };
+		status = filch_group_spawn(&group, sleep_and_sign, &each[i]);
+	}
+	filch_yield(); /* oldest first; closing would begin with the newest */
+	return status < 0 ? status : filch_group_close(&group);
+}
+
+/* TM1 */
+Test(sleep, tasks_of_equal_deadlines_wake_in_the_order_they_went_to_sleep, .timeout = 30)
+{
+	struct sleepers all = { 0 };
+
+	cr_assert_eq(run_workers(1, sleep_equally, &all), 0);
+	cr_assert_str_eq(all.text, "abcdef");
+}
+
 static int sleep_for_ever(void *arg)
 {
 	int *status = arg;
@@ -263,6 +288,7 @@ static void *play_in_thread(void *arg)
 	return NULL;
 }
 
+/* TM2 */
 Test(timers, no_run_is_seen_after_a_stop, .timeout = 60)
 {
 	struct filch_options options = { .size = sizeof(options), .workers = 2 };
@@ -288,7 +314,7 @@ Test(timers, no_run_is_seen_after_a_stop, .timeout = 60)
 	filch_runtime_destroy(runtime);
 }
 
-/* ---- Intervals: the late ticks are made by a rhythm that began in the past ---- */
+/* ---- Intervals (TM4): the late ticks are made by a rhythm that began in the past ---- */
 
 #define PERIOD (300 * FILCH_MILLISECOND)
 
@@ -358,6 +384,27 @@ Test(interval, skip_goes_on_at_the_next_multiple)
 	cr_assert_eq(due, begin);
 	cr_assert_eq((interval.next - begin) % PERIOD, 0);
 	cr_assert(interval.next > before && interval.next <= filch_now() + PERIOD);
+}
+
+/* Somebody who stood still for a million periods. */
+static filch_time next_after_long(enum filch_interval_policy policy, filch_time *begin)
+{
+	struct filch_interval interval;
+
+	*begin = filch_now() - 1000000 * FILCH_MILLISECOND;
+	cr_assert_eq(filch_interval_init(&interval, *begin, FILCH_MILLISECOND, policy), 0);
+	cr_assert_eq(filch_interval_wait(&interval, NULL), 0);
+	return interval.next;
+}
+
+/* TM5: there is nowhere to store ticks; all that is left of those missed is `next`. */
+Test(interval, ticks_missed_by_a_stuck_consumer_are_not_stored)
+{
+	filch_time before = filch_now(), begin;
+
+	cr_assert_gt(next_after_long(FILCH_INTERVAL_SKIP, &begin), before);
+	cr_assert_gt(next_after_long(FILCH_INTERVAL_DELAY, &begin), before);
+	cr_assert_eq(next_after_long(FILCH_INTERVAL_BURST, &begin), begin + FILCH_MILLISECOND);
 }
 
 Test(interval, period_beyond_the_end_of_time_does_not_overflow)
