@@ -128,7 +128,7 @@ int filch__wait_enter(void)
 	if (task->budget == UINT32_MAX || task->operations-- > 1)
 		return 0;
 	task->operations = task->budget;
-	filch__wait_breathe(self);
+	filch__wait_yield(self);
 	return 0;
 }
 
