@@ -61,19 +61,19 @@ static bool take_local(struct worker *worker, struct deque_item *item)
 	gate_enter(&worker->gate);
 	found = filch__deque_take(&worker->tasks, item);
 	gate_leave(&worker->gate);
-	if (found && worker->new_first)
-		worker->new_first--;
 	return found;
 }
 
 static bool take_new(struct worker *worker, struct deque_item *item, bool outside_first)
 {
-	if (outside_first && take_injected(worker, item))
+	if ((outside_first && take_injected(worker, item)) || take_local(worker, item) ||
+	    take_injected(worker, item)) {
+		if (worker->new_first)
+			worker->new_first--;
 		return true;
-	if (take_local(worker, item))
-		return true;
+	}
 	worker->new_first = 0;
-	return take_injected(worker, item);
+	return false;
 }
 
 /* Without a spare stack: fibers must still come in, since only they can give stacks back. A task
@@ -181,8 +181,9 @@ static FILCH_NOINLINE void step(struct fiber *self)
 		outside_first = true;
 		filch__worker_poll_timers(worker);
 	}
-	if (!worker->new_first &&
-	    !(outside_first && !injector_is_empty(&worker->scheduler->injector)))
+	/* Now and then a new task goes first, so that those which wake each other on and on do not
+	 * keep it waiting. */
+	if (!worker->new_first && !outside_first)
 		next = filch__worker_next_ready(worker);
 	if (!next && !worker_ensure_spare(worker)) {
 		worker->new_first = 0;
