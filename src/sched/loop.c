@@ -34,22 +34,27 @@ bool filch__worker_poll_timers(struct worker *worker)
 	return any;
 }
 
-/* One entry of the injection queue: a fiber joins the ready, a task is handed out. */
-static bool take_injected(struct worker *worker, struct deque_item *item)
+/* One entry of the injection queue: a fiber joins the ready, a task is handed out; NULL if none. */
+static struct injected *pop_injected(struct worker *worker, struct deque_item *item)
 {
 	struct injected *injected = filch__injector_pop(&worker->scheduler->injector);
 	struct injected_task *task;
 
 	if (!injected)
-		return false;
+		return NULL;
 	if (injected->owner) {
 		filch__worker_push_ready(worker, (struct fiber *)injected->owner);
-		return false;
+		return NULL;
 	}
 	task = container_of(injected, struct injected_task, injected);
 	for (int i = 0; i < 4; i++)
 		item->word[i] = task->word[i];
-	return true;
+	return injected;
+}
+
+static bool take_injected(struct worker *worker, struct deque_item *item)
+{
+	return pop_injected(worker, item) != NULL;
 }
 
 static bool take_local(struct worker *worker, struct deque_item *item)
@@ -81,15 +86,21 @@ static bool take_new(struct worker *worker, struct deque_item *item, bool outsid
 static void import_injected(struct worker *worker)
 {
 	struct deque_item item;
+	struct injected *injected = pop_injected(worker, &item);
 	int status;
 
-	if (!take_injected(worker, &item))
+	if (!injected)
 		return;
 	gate_enter(&worker->gate);
 	status = deque_push(&worker->tasks, &item);
 	gate_leave(&worker->gate);
-	FILCH_CHECK(status == 0, "no memory for a task that was taken in");
-	worker_offer(worker);
+	if (status == 0) {
+		worker_offer(worker);
+		return;
+	}
+	/* No room: back to where it needs no memory, until there is a stack, or room. */
+	filch__injector_push(&worker->scheduler->injector, injected);
+	filch__thread_yield();
 }
 
 static void pause_round(struct worker *worker, unsigned round)
