@@ -49,20 +49,30 @@ static void hand_token(struct worker *worker)
 	filch__futex_wake(&worker->wake, 1);
 }
 
-/* The newest sleeper, the keeper of time only if there is no other. */
-static struct worker *choose(struct scheduler *scheduler)
+/* The newest sleeper; who can start tasks goes before who cannot, the keeper of time only if there is
+ * no other. `tasks`: nobody who cannot. NULL when there is none. Under the lock. */
+static struct worker *choose(struct scheduler *scheduler, bool tasks)
 {
 	struct idle *idle = &scheduler->idle;
-	uint32_t last = idle->depth - 1;
-	uint32_t index = idle->sleeping[last];
-
 	/* relaxed: written under the lock. */
-	if (word64_load_relaxed(&idle->keeper) != 0 && index == idle->keeper_index && last > 0)
-		index = idle->sleeping[last - 1];
-	return &scheduler->workers[index];
+	bool kept = word64_load_relaxed(&idle->keeper) != 0;
+	struct worker *best = NULL;
+	int most = tasks ? 1 : -1;
+
+	for (uint32_t i = idle->depth; i-- > 0 && most < 3;) {
+		struct worker *worker = &scheduler->workers[idle->sleeping[i]];
+		bool keeps = kept && worker->index == idle->keeper_index;
+		int rank = (worker->spare ? 2 : 0) + (keeps ? 0 : 1);
+
+		if (rank > most) {
+			most = rank;
+			best = worker;
+		}
+	}
+	return best;
 }
 
-static void wake_one(struct scheduler *scheduler, bool although_searched)
+static void wake_one(struct scheduler *scheduler, bool although_searched, bool tasks)
 {
 	struct idle *idle = &scheduler->idle;
 	struct worker *worker = NULL;
@@ -70,9 +80,9 @@ static void wake_one(struct scheduler *scheduler, bool although_searched)
 	spin_acquire(&idle->lock);
 	/* relaxed: sleepers change only under the lock; a searcher that ends meanwhile passes the
 	 * torch. */
-	if (idle->depth > 0 &&
-	    (although_searched || idle_searchers(word32_load_relaxed(&idle->state)) == 0)) {
-		worker = choose(scheduler);
+	if (although_searched || idle_searchers(word32_load_relaxed(&idle->state)) == 0)
+		worker = choose(scheduler, tasks);
+	if (worker) {
 		unlist(idle, worker->index);
 		/* relaxed: under the lock; who reads an older count looks at the list under it. */
 		word32_add_relaxed(&idle->state, IDLE_SEARCHER - IDLE_SLEEPER);
@@ -89,7 +99,7 @@ void filch__idle_notify(struct scheduler *scheduler)
 	uint32_t state = word32_load_seq_cst(&scheduler->idle.state);
 
 	if (idle_sleepers(state) && !idle_searchers(state))
-		wake_one(scheduler, false);
+		wake_one(scheduler, false, false);
 }
 
 void filch__idle_wake(struct worker *worker)
@@ -136,8 +146,8 @@ void filch__idle_end_search(struct scheduler *scheduler)
 	 * barrier, unless all others sleep (threads outside use seq_cst operations). */
 	if (!scheduler->fenced && idle_sleepers(state) + 1 < scheduler->count)
 		filch__barrier_heavy();
-	if (filch__scheduler_has_work(scheduler))
-		wake_one(scheduler, false);
+	if (filch__scheduler_has_work(scheduler, true))
+		wake_one(scheduler, false, !filch__scheduler_has_work(scheduler, false));
 }
 
 /* Announces; true when nobody else searches, so that the last look falls to us. */
@@ -219,7 +229,7 @@ static void resign(struct worker *worker, bool called)
 	if ((called && word32_load_relaxed(&idle->watched)) ||
 	    (scheduler->timers.next &&
 	     scheduler->timers.next(scheduler->timers.context) != FILCH_NEVER))
-		wake_one(scheduler, true);
+		wake_one(scheduler, true, false);
 }
 
 void filch__scheduler_deadline(struct scheduler *scheduler, filch_time deadline)
@@ -235,7 +245,7 @@ void filch__scheduler_deadline(struct scheduler *scheduler, filch_time deadline)
 		/* relaxed: who sleeps unseen has seen the timer, or a keeper whose resigning store
 		 * the load above has acquired. */
 		if (idle_sleepers(word32_load_relaxed(&idle->state)))
-			wake_one(scheduler, true);
+			wake_one(scheduler, true, false);
 		return;
 	}
 	spin_acquire(&idle->lock);
@@ -259,8 +269,11 @@ bool filch__idle_sleep(struct worker *worker, bool searching)
 	if (last) {
 		if (!scheduler->fenced)
 			filch__barrier_heavy();
-		if (filch__scheduler_has_work(scheduler) && withdraw(worker))
+		if (filch__scheduler_has_work(scheduler, worker->spare) && withdraw(worker))
 			return true;
+		/* Who pushed a task relied on us, who cannot start it. */
+		if (!worker->spare && filch__scheduler_has_work(scheduler, true))
+			wake_one(scheduler, false, true);
 	}
 	/* relaxed: ordered by the lock of the list, at which join_threads looks after its store. */
 	if (word32_load_relaxed(&scheduler->stopping) && withdraw(worker))

@@ -154,8 +154,7 @@ static void find_work(struct worker *worker)
 	struct scheduler *scheduler = worker->scheduler;
 	bool searching = filch__idle_begin_search(scheduler);
 
-	worker_ensure_spare(worker);
-	while (!searching || !search(worker)) {
+	while (worker_ensure_spare(worker), !searching || !search(worker)) {
 		/* Nothing to do but to tidy up: the pages of stacks above the mark, a batch at a
 		 * time. */
 		if (searching && filch__stack_pool_trim(&scheduler->stacks))

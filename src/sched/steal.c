@@ -51,9 +51,10 @@ static bool steal_from(struct worker *worker, struct worker *victim)
 	return true;
 }
 
-static bool has_private(const struct worker *victim)
+/* For who cannot start tasks, only what was woken is work. */
+static bool has_private(const struct worker *victim, bool tasks)
 {
-	return !deque_is_empty(&victim->tasks) || !deque_is_empty(&victim->ready);
+	return (tasks && !deque_is_empty(&victim->tasks)) || !deque_is_empty(&victim->ready);
 }
 
 /* A slot is taken only from a worker that has not parked anything since the search began. */
@@ -69,7 +70,7 @@ static bool raid(struct worker *worker, struct worker *victim)
 	struct fiber *fiber = NULL;
 	bool stuck = slot_is_stuck(worker, victim);
 
-	if ((!has_private(victim) && !stuck) || !filch__gate_try_raid(&victim->gate))
+	if ((!has_private(victim, worker->spare) && !stuck) || !filch__gate_try_raid(&victim->gate))
 		return false;
 	filch__deque_publish(&victim->tasks);
 	filch__deque_publish(&victim->ready);
@@ -115,7 +116,7 @@ bool filch__worker_steal(struct worker *worker, bool desperate)
 	return false;
 }
 
-bool filch__scheduler_has_work(struct scheduler *scheduler)
+bool filch__scheduler_has_work(struct scheduler *scheduler, bool tasks)
 {
 	struct source *timers = &scheduler->timers;
 
@@ -124,7 +125,7 @@ bool filch__scheduler_has_work(struct scheduler *scheduler)
 	for (unsigned i = 0; i < scheduler->count; i++) {
 		const struct worker *worker = &scheduler->workers[i];
 
-		if (has_private(worker))
+		if (has_private(worker, tasks))
 			return true;
 	}
 	return timers->next && timers->next(timers->context) <= filch__clock_now();

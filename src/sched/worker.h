@@ -27,7 +27,8 @@ struct worker {
 	struct filch_pointer slot; /* the fiber woken last by the one running */
 	uint32_t slot_runs;	   /* in a row */
 	uint32_t new_first;	   /* tasks to take before ready fibers, after a yield */
-	struct fiber *spare;	   /* the stack the loop will go on with if the task parks (R6) */
+	struct fiber *spare;	   /* the stack the loop will go on with if the task parks (R6);
+				      while it sleeps, others look whether there is one */
 	struct fiber *left;
 	enum left_action left_action;
 	struct stack_cache stacks;
@@ -81,8 +82,9 @@ bool filch__worker_is_pressed(struct worker *worker);
 
 /* Takes work from other workers into this one's queues. `desperate`: also raids. */
 bool filch__worker_steal(struct worker *worker, bool desperate);
-/* Is there work anywhere? For the last look before sleeping. */
-bool filch__scheduler_has_work(struct scheduler *scheduler);
+/* Is there work anywhere? For the last look before sleeping. `tasks`: also new tasks, for who has
+ * a spare stack. */
+bool filch__scheduler_has_work(struct scheduler *scheduler, bool tasks);
 /* Is any other worker's slot full? */
 bool filch__scheduler_has_slot(struct scheduler *scheduler, const struct worker *self);
 
