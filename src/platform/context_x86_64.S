@@ -52,12 +52,10 @@ filch__context_switch:
 	popq	%rbp
 	.cfi_adjust_cfa_offset -8
 	.cfi_restore rbp
-	/* Not ret: the processor would predict the caller on the other stack, and be wrong each
-	 * time (measured: 7 ns a switch). notrack: a return site has no endbr64. */
-	popq	%rdx
-	.cfi_adjust_cfa_offset -8
-	.cfi_register rip, rdx
-	notrack jmp *%rdx
+	/* The processor predicts the return address that the call pushed on the other stack. It is
+	 * the same one, as long as all switches come from one place; and the returns after it find
+	 * their predictions in step (a jump here leaves each of them one off: 33 ns for 14). */
+	ret
 	.cfi_endproc
 	.size	filch__context_switch, . - filch__context_switch
 
