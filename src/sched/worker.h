@@ -99,12 +99,18 @@ struct fiber *filch__worker_next_ready(struct worker *worker);
 /* To be called after a push when somebody idles: shows work and wakes. */
 FILCH_COLD void filch__worker_share(struct worker *worker);
 
-static FILCH_ALWAYS_INLINE void worker_offer(struct worker *worker)
+/* Does somebody idle? To be asked after a push. */
+static FILCH_ALWAYS_INLINE bool worker_is_wanted(const struct worker *worker)
 {
 	/* After the push, also for the compiler. */
 	barrier_light();
 	/* relaxed: ordered after the push by the sleeper's heavy barrier (idle.h). */
-	if (unlikely(word32_load_relaxed(&worker->scheduler->idle.state) != 0))
+	return unlikely(word32_load_relaxed(&worker->scheduler->idle.state) != 0);
+}
+
+static FILCH_ALWAYS_INLINE void worker_offer(struct worker *worker)
+{
+	if (worker_is_wanted(worker))
 		filch__worker_share(worker);
 }
 

@@ -111,6 +111,13 @@ static FILCH_COLD int spawn_slowly(struct filch_group *group, filch_task_fn *fn,
 	return status;
 }
 
+/* A tail call: the short path needs no frame. */
+static FILCH_COLD FILCH_NOINLINE int share(struct worker *worker)
+{
+	filch__worker_share(worker);
+	return 0;
+}
+
 /* What a push comes to when nothing is in the way; all else is done slowly. */
 FILCH_NOINLINE int filch_group_spawn(struct filch_group *group, filch_task_fn *fn, void *arg)
 {
@@ -130,8 +137,7 @@ FILCH_NOINLINE int filch_group_spawn(struct filch_group *group, filch_task_fn *f
 	item = item_make(fn, arg, group, NULL, 0);
 	deque_push_surely(&worker->tasks, &item);
 	group->left++;
-	worker_offer(worker);
-	return 0;
+	return likely(!worker_is_wanted(worker)) ? 0 : share(worker);
 }
 
 int filch__group_spawn_record(struct filch_group *group, filch_task_fn *fn, void *arg,
@@ -143,14 +149,13 @@ int filch__group_spawn_record(struct filch_group *group, filch_task_fn *fn, void
 }
 
 /* R9: by time, and only when somebody waits for this worker. */
-static FILCH_COLD struct worker *breathe(struct fiber *self)
+static FILCH_COLD void breathe(struct fiber *self)
 {
 	struct worker *worker = self->worker;
 
 	filch__worker_measure_tick(worker);
 	if (filch__worker_is_pressed(worker))
 		filch__wait_breathe(self);
-	return self->worker;
 }
 
 /* The newest item if it is a child of this very group (R7). */
@@ -185,17 +190,26 @@ static FILCH_COLD bool run_specially(struct fiber *self, struct filch_group *gro
 	return true;
 }
 
+/*
+ * What the children of one group are to the library, one after the other: a frame that is set
+ * up once. Only the innermost scope and the budget need a look between two of them.
+ */
 static FILCH_ALWAYS_INLINE void run_children(struct fiber *self, struct filch_group *group,
 					     struct filch__task *owner)
 {
+	struct filch__task child;
 	struct deque_item item;
 
-	while (group->left != 0) {
+	task_set_plain(&child, group);
+	for (;;) {
+		/* A child may have parked: the worker is another one then. */
 		struct worker *worker = self->worker;
 		int status;
 
-		if (unlikely(--worker->tick == 0))
-			worker = breathe(self);
+		if (unlikely(--worker->tick == 0)) {
+			breathe(self);
+			worker = self->worker;
+		}
 		/* R6 holds: who runs a task has a spare stack. */
 		FILCH_ASSERT(worker->spare);
 		if (unlikely(!pop_child(worker, group, &item)))
@@ -204,12 +218,14 @@ static FILCH_ALWAYS_INLINE void run_children(struct fiber *self, struct filch_gr
 		if (unlikely(item.word[3] || !stack_has_room(self))) {
 			if (!run_specially(self, group, item))
 				break;
-		} else {
-			status = task_call(self, owner, &item);
-			if (unlikely(status < 0))
-				filch__task_failed_in_place(self, group, status);
-			group->left--;
+			continue;
 		}
+		status = task_call(self, &child, group, &item);
+		self->task = owner;
+		if (unlikely(status < 0))
+			filch__task_failed_in_place(self, group, status);
+		if (--group->left == 0)
+			break;
 	}
 }
 
@@ -273,7 +289,8 @@ FILCH_COLD void filch__group_failed(struct filch_group *group, struct filch_task
 static FILCH_ALWAYS_INLINE void join(struct fiber *self, struct filch_group *group,
 				     struct filch__task *owner)
 {
-	run_children(self, group, owner);
+	if (likely(group->left != 0))
+		run_children(self, group, owner);
 	if (unlikely(!is_done(group)))
 		wait_for_the_rest(group);
 }

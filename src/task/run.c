@@ -64,11 +64,14 @@ static int call_recorded(struct fiber *self, const struct deque_item *item, bool
 static int run_here(struct fiber *self, const struct deque_item *item, bool *cancelled)
 {
 	struct filch_group *group = item_group(item);
+	struct filch__task *outer = self->task, task;
 	int status;
 
 	if (item_record(item))
 		return call_recorded(self, item, cancelled);
-	status = task_call(self, self->task, item);
+	task_set_plain(&task, group);
+	status = task_call(self, &task, group, item);
+	self->task = outer;
 	*cancelled = status < 0 && ended_cancelled(self, &group->token, status);
 	return status;
 }

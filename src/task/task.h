@@ -110,24 +110,25 @@ static FILCH_ALWAYS_INLINE bool stack_has_room(const struct fiber *self)
  * the children that know it can be helped. */
 __attribute__((noreturn)) FILCH_COLD void filch__task_left_scope(void);
 
-/* The plain case: no record, enough stack. */
-static FILCH_ALWAYS_INLINE int task_call(struct fiber *self, struct filch__task *outer,
-					 const struct deque_item *item)
+/* A child without a record, but for its budget. */
+static FILCH_ALWAYS_INLINE void task_set_plain(struct filch__task *task, struct filch_group *group)
 {
-	struct filch_group *group = item_group(item);
-	struct filch__task task;
+	task->scope = &group->token;
+	task->group = group;
+	task->record = NULL;
+}
+
+/* Calls it on the caller's fiber, as `task`: set above, and good for the next call as well. */
+static FILCH_ALWAYS_INLINE int task_call(struct fiber *self, struct filch__task *task,
+					 struct filch_group *group, const struct deque_item *item)
+{
 	int status;
 
-	task.scope = &group->token;
-	task.group = group;
-	task.record = NULL;
-	task.operations = TASK_BUDGET;
-	task.budget = TASK_BUDGET;
-	self->task = &task;
+	task->operations = task->budget = TASK_BUDGET;
+	self->task = task;
 	status = item_fn(item)(item->word[1]);
-	if (unlikely(task.scope != &group->token))
+	if (unlikely(task->scope != &group->token))
 		filch__task_left_scope();
-	self->task = outer;
 	return status;
 }
 
