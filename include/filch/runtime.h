@@ -54,6 +54,12 @@ struct filch_runtime_stats {
 	uint64_t room[8];
 };
 
+/*
+ * In the child of a fork a runtime is gone: calls on it and on its tasks and timers return -ESHUTDOWN.
+ * A task that forks is a plain thread in the child, and must end there by exec or _exit. New
+ * runtimes may be created.
+ */
+
 /* Creates a runtime from the environment, runs fn(arg) as its root task, shuts down.
  * Returns the task's status, or why the runtime could not start (also on stderr). */
 FILCH_API int filch_run(filch_task_fn *fn, void *arg);

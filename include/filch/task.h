@@ -27,8 +27,8 @@ struct filch_task_options {
 /*
  * Waits for the task's end and stores its status. The return is the caller's own
  * outcome: 0, -ECANCELED (the caller's scope), -ETIMEDOUT, -EDEADLK (itself or an
- * ancestor), -EINVAL. `status` may be NULL.
- * Context: task or thread; parks. Order: what the task wrote is seen.
+ * ancestor), -EINVAL, -ESHUTDOWN (in the child of a fork). `status` may be NULL.
+ * Context: task, also of another runtime, or thread; parks. Order: what the task wrote is seen.
  */
 FILCH_API int filch_task_wait(struct filch_task *task, int *status);
 FILCH_API int filch_task_try_wait(struct filch_task *task, int *status);

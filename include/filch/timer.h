@@ -44,7 +44,7 @@ FILCH_API int filch_timer_init(struct filch_timer *timer, struct filch_runtime *
  * (Re)starts it; FILCH_NEVER only stops it, a deadline that has passed is due at once. After the
  * return no run of an earlier start begins or goes on (but the one that calls this).
  * Context: anywhere; does not park, but waits for a run. Returns 0, -EINVAL, -ENOMEM (only for a
- * timer that was not armed).
+ * timer that was not armed), -ESHUTDOWN in the child of a fork.
  */
 FILCH_API int filch_timer_start(struct filch_timer *timer, filch_time deadline);
 /*

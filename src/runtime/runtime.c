@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* root.pending: tasks that live, and this bit once no more are taken. */
 #define ROOT_CLOSED (UINT64_C(1) << 63)
@@ -89,7 +88,6 @@ static void configure(struct filch_runtime *runtime)
 	filch_token_init_below(&runtime->root.token, NULL, 0);
 	runtime->root.token.scheduler = scheduler;
 	runtime->root.policy = FILCH_GROUP_SUPERVISE;
-	runtime->process = getpid();
 }
 
 int filch_runtime_create(struct filch_runtime **created, const struct filch_options *options)
@@ -130,11 +128,6 @@ free_runtime:
 	return status;
 }
 
-static bool is_foreign(const struct filch_runtime *runtime)
-{
-	return runtime->process != getpid();
-}
-
 /* Joins the root group unless it is closed. */
 static bool enter_root(struct filch_runtime *runtime)
 {
@@ -154,7 +147,7 @@ int filch_runtime_submit(struct filch_runtime *runtime, const struct filch_task_
 
 	if (!runtime || !fn)
 		return -EINVAL;
-	if (is_foreign(runtime))
+	if (filch__scheduler_is_foreign(&runtime->scheduler))
 		return -ESHUTDOWN;
 	status = filch__task_create(&task, &runtime->scheduler, options, handle != NULL);
 	if (status < 0)
@@ -226,7 +219,7 @@ int filch_runtime_shutdown(struct filch_runtime *runtime, filch_time deadline,
 
 	if (!runtime)
 		return -EINVAL;
-	if (is_foreign(runtime))
+	if (filch__scheduler_is_foreign(&runtime->scheduler))
 		return -ESHUTDOWN;
 	if (is_inside(runtime))
 		return -EDEADLK;

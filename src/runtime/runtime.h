@@ -8,7 +8,6 @@
 
 #include <filch/group.h>
 #include <filch/runtime.h>
-#include <sys/types.h>
 
 struct timers;
 
@@ -20,7 +19,6 @@ struct filch_runtime {
 	struct spin lock;	   /* guards live */
 	struct list live;	   /* root tasks that have not ended */
 	struct filch_word32 ended; /* futex: counts the ends of the last task */
-	pid_t process;		   /* a fork's child has no workers */
 };
 
 #endif

@@ -7,10 +7,28 @@
 #include "platform/cpu.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FIRST_CAPACITY 256
+
+/* In the child of a fork: whatever task forked goes on as a plain thread. */
+static void leave_worker(void)
+{
+	filch__fiber_set_self(NULL);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, leave_worker);
+}
+
+bool filch__scheduler_is_foreign(const struct scheduler *scheduler)
+{
+	return scheduler->process != getpid();
+}
 
 static void worker_main(void *argument)
 {
@@ -99,8 +117,11 @@ static void join_threads(struct scheduler *scheduler)
 
 int filch__scheduler_start(struct scheduler *scheduler)
 {
+	static pthread_once_t watched = PTHREAD_ONCE_INIT;
 	int status;
 
+	pthread_once(&watched, watch_forks);
+	scheduler->process = getpid();
 	scheduler->count = scheduler->options.workers;
 	scheduler->processors = filch__cpu_count();
 	scheduler->fenced = !filch__barrier_register();

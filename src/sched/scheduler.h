@@ -8,6 +8,7 @@
 #include "sched/source.h"
 
 #include <filch/runtime.h>
+#include <sys/types.h>
 
 struct deque_item;
 struct fiber;
@@ -23,6 +24,7 @@ struct scheduler {
 	struct worker *workers;
 	unsigned count;
 	struct filch_runtime *runtime;
+	pid_t process; /* whose threads the workers are */
 	const struct filch_allocator *allocator;
 	/* Upward: runs one task on the fiber's stack, and all that its end entails. */
 	void (*run)(struct fiber *fiber, const struct deque_item *item);
@@ -69,5 +71,10 @@ void filch__scheduler_inject(struct scheduler *scheduler, struct injected_task *
 struct scheduler *filch__scheduler_self(void);
 /* Index of the caller's worker. Only in a worker. */
 unsigned filch__worker_index(void);
+/*
+ * Are we in the child of a fork, which has the memory of the workers but not their threads? Not
+ * asked by a task: in the child the thread that forked is none.
+ */
+bool filch__scheduler_is_foreign(const struct scheduler *scheduler);
 
 #endif

@@ -137,12 +137,21 @@ static bool is_ancestor(const struct filch_task *record)
 	return false;
 }
 
+/* Nobody will ever end it here. */
+static bool is_left_behind(const struct filch_task *task)
+{
+	return !filch__fiber_self() && filch__scheduler_is_foreign(task->scheduler);
+}
+
 int filch_task_try_wait(struct filch_task *task, int *status)
 {
 	if (!task)
 		return -EINVAL;
-	if (!is_done(task))
+	if (!is_done(task)) {
+		if (is_left_behind(task))
+			return -ESHUTDOWN;
 		return is_ancestor(task) ? -EDEADLK : -EAGAIN;
+	}
 	observe(task, status);
 	return 0;
 }
@@ -179,6 +188,8 @@ int filch_task_wait_until(struct filch_task *task, int *status, filch_time deadl
 	if (own < 0)
 		return own;
 	if (!is_done(task)) {
+		if (is_left_behind(task))
+			return -ESHUTDOWN;
 		if (is_ancestor(task))
 			return -EDEADLK;
 		own = wait_for(task, deadline);
@@ -198,7 +209,7 @@ bool filch_task_cancel(struct filch_task *task, int reason)
 {
 	bool first = false;
 
-	if (!task)
+	if (!task || is_left_behind(task))
 		return false;
 	/* The lock keeps the token linked below its group until the cancel has passed. */
 	spin_acquire(&task->lock);

@@ -48,9 +48,20 @@ static struct timer_callback *callback_of(struct filch_timer *timer)
 }
 
 /* A runtime begins with its scheduler. */
+static struct scheduler *scheduler_of(const struct filch_timer *timer)
+{
+	return (struct scheduler *)(void *)timer->runtime;
+}
+
 static struct timers *timers_of(const struct filch_timer *timer)
 {
-	return filch__timers_of((struct scheduler *)(void *)timer->runtime);
+	return filch__timers_of(scheduler_of(timer));
+}
+
+/* In the child of a fork nobody fires it, and its lock may be held for ever. */
+static bool is_left_behind(const struct filch_timer *timer)
+{
+	return !filch__scheduler_self() && filch__scheduler_is_foreign(scheduler_of(timer));
 }
 
 int filch_timer_init(struct filch_timer *timer, struct filch_runtime *runtime, filch_timer_fn *fn,
@@ -75,12 +86,14 @@ int filch_timer_start(struct filch_timer *timer, filch_time deadline)
 {
 	if (!timer || !timer->runtime)
 		return -EINVAL;
+	if (is_left_behind(timer))
+		return -ESHUTDOWN;
 	return filch__timer_callback_restart(timers_of(timer), callback_of(timer), deadline);
 }
 
 bool filch_timer_stop(struct filch_timer *timer)
 {
-	if (!timer || !timer->runtime)
+	if (!timer || !timer->runtime || is_left_behind(timer))
 		return true;
 	return filch__timer_callback_disarm(timers_of(timer), callback_of(timer));
 }

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <filch.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static const struct filch_options two = { .size = sizeof(two), .workers = 2 };
 
@@ -118,23 +116,6 @@ Test(runtime, several_live_side_by_side)
 		filch_task_release(tasks[i]);
 		cr_assert_eq(filch_runtime_destroy(runtimes[i]), 0);
 	}
-}
-
-Test(runtime, a_child_of_fork_gets_an_error)
-{
-	struct filch_runtime *runtime;
-	pid_t child;
-	int status = 0;
-
-	if (sanitize_is_thread())
-		cr_skip_test("fork with threads under ThreadSanitizer");
-	cr_assert_eq(filch_runtime_create(&runtime, &two), 0);
-	child = fork();
-	if (child == 0)
-		_exit(filch_runtime_submit(runtime, NULL, nothing, NULL, NULL) == -ESHUTDOWN ? 7 : 1);
-	cr_assert_eq(waitpid(child, &status, 0), child);
-	cr_assert_eq(WEXITSTATUS(status), 7);
-	cr_assert_eq(filch_runtime_destroy(runtime), 0);
 }
 
 Test(runtime, bad_arguments_are_refused)

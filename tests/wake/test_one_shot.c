@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #define HEAPS 3
 
@@ -17,7 +18,7 @@ struct fixture {
 
 static void setup(struct fixture *fixture)
 {
-	*fixture = (struct fixture){ .timers = NULL };
+	*fixture = (struct fixture){ .scheduler = { .process = getpid() } };
 	cr_assert_eq(filch__timers_create(&fixture->timers, &fixture->scheduler, HEAPS), 0);
 }
 
