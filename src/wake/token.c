@@ -105,26 +105,28 @@ static void run_callbacks(struct filch_token *token)
 	}
 }
 
-/* Everything below and at a token that has just been marked. No recursion. */
-static void propagate(struct filch_token *token, int reason)
+/* One token that is marked: its children join the work list, who waits is woken. */
+static struct filch_token *visit(struct filch_token *token, int reason, struct filch_token *work)
 {
-	struct filch_token *work = token;
+	spin_acquire(lock_of(token));
+	work = take_children(token, reason, work);
+	/* Before anybody is woken: then the runtime may end. */
+	bump((struct scheduler *)token->scheduler);
+	wake_waiters(token);
+	spin_release(lock_of(token));
+	run_callbacks(token);
+	return work;
+}
 
-	token->work = NULL;
+/* The tokens of a work list, pinned, and everything below them. No recursion. */
+static void carry_down(struct filch_token *work, int reason)
+{
 	while (work) {
 		struct filch_token *now = work;
 
-		work = now->work;
-		spin_acquire(lock_of(now));
-		work = take_children(now, reason, work);
-		/* Before anybody is woken: then the runtime may end. */
-		bump((struct scheduler *)now->scheduler);
-		wake_waiters(now);
-		spin_release(lock_of(now));
-		run_callbacks(now);
-		if (now != token)
-			/* release: our last touch; pairs with the acquire in wait_for_pins. */
-			word32_sub_release(&now->pins, 1);
+		work = visit(now, reason, now->work);
+		/* release: our last touch; pairs with the acquire in wait_for_pins. */
+		word32_sub_release(&now->pins, 1);
 	}
 }
 
@@ -139,7 +141,7 @@ bool filch__token_cancel(struct filch_token *token, int reason, struct scheduler
 	spin_release(lock_of(token));
 	bump(scheduler);
 	if (ready)
-		propagate(token, reason);
+		carry_down(visit(token, token_inherited(reason), NULL), token_inherited(reason));
 	return true;
 }
 
@@ -180,7 +182,7 @@ static bool link_once(struct filch_token *token)
 	}
 	spin_release(lock_of(parent));
 	if (inherits)
-		filch__token_cancel(token, -REASON(state), filch__scheduler_self());
+		filch__token_cancel(token, token_inherited(-REASON(state)), filch__scheduler_self());
 	return true;
 }
 
@@ -273,26 +275,32 @@ static void hand_over_children(struct filch_token *token, struct filch_token *pa
 
 static void wait_for_pins(struct filch_token *token)
 {
-	/* acquire: pairs with the release at the end of propagate. */
+	/* acquire: pairs with the release in carry_down. */
 	while (word32_load_acquire(&token->pins) != 0)
 		filch__thread_yield();
 }
 
 void filch__token_close(struct filch_token *token)
 {
-	struct filch_token *parent;
+	struct filch_token *parent, *work = NULL;
+	uint32_t state;
 
 	if (!(state_of(token) & TOKEN_READY))
 		return;
 	if (token->deadline != FILCH_NEVER)
 		filch_token_set_deadline(token, FILCH_NEVER);
 	parent = lock_with_parent(token);
+	state = state_of(token);
+	/* A cancel that has marked this token and not come to its children finds them no more. */
+	if (state & TOKEN_CANCELLED)
+		work = take_children(token, token_inherited(-REASON(state)), NULL);
 	hand_over_children(token, parent);
 	if (parent) {
 		unlink_from(parent, token);
 		spin_release(lock_of(parent));
 	}
 	spin_release(lock_of(token));
+	carry_down(work, token_inherited(-REASON(state)));
 	wait_for_pins(token);
 }
 
@@ -305,11 +313,11 @@ void filch__token_make_shield(struct filch_token *token)
 
 int filch__token_effective_reason(const struct filch_token *token)
 {
-	for (; token; token = token->parent) {
+	for (const struct filch_token *own = token; token; token = token->parent) {
 		uint32_t state = state_of(token);
 
 		if (state & TOKEN_CANCELLED)
-			return -REASON(state);
+			return token == own ? -REASON(state) : token_inherited(-REASON(state));
 		if (state & (TOKEN_SHIELD | TOKEN_EXPLICIT))
 			break;
 	}

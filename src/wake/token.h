@@ -5,6 +5,7 @@
 #include "sched/fiber.h"
 #include "sched/scheduler.h"
 
+#include <errno.h>
 #include <filch/token.h>
 
 /*
@@ -83,6 +84,13 @@ static inline bool token_is_group(const struct filch_token *token)
 {
 	/* relaxed: never changes. */
 	return (word32_load_relaxed(&token->state) & TOKEN_GROUP) != 0;
+}
+
+/* What those below a cancelled token are told: that a deadline has passed is said only by the token
+ * it was set for. */
+static inline int token_inherited(int reason)
+{
+	return reason == -ETIMEDOUT ? -ECANCELED : reason;
 }
 
 /* A fresh token becomes a shield: nothing that is above it comes through. */
