@@ -39,11 +39,33 @@ static void set_scope(struct filch_token *scope)
 		set_thread_scope(scope);
 }
 
+/* On a worker's stack, but in no task. */
+static bool is_timer_callback(void)
+{
+	struct fiber *self = filch__fiber_self();
+
+	return self && self->task == &filch__task_none;
+}
+
 static void enclosing_cancelled(void *argument)
 {
 	struct filch_token *token = argument;
 
-	filch__token_cancel(token, filch_token_reason(token->enclosing), filch__scheduler_self());
+	filch__token_cancel(token, token_inherited(filch_token_reason(token->enclosing)),
+			    filch__scheduler_self());
+}
+
+/* From here on the token's tasks and its deadline are with the caller's runtime. -ENOMEM. */
+static int bring_here(struct filch_token *token, struct scheduler *scheduler)
+{
+	filch_time deadline = token->deadline;
+
+	if (!scheduler || token->scheduler == scheduler)
+		return 0;
+	if (deadline != FILCH_NEVER)
+		filch_token_set_deadline(token, FILCH_NEVER);
+	filch__token_set_scheduler(token, scheduler);
+	return deadline == FILCH_NEVER ? 0 : filch_token_set_deadline(token, deadline);
 }
 
 int filch_scope_enter(struct filch_token *token)
@@ -53,14 +75,19 @@ int filch_scope_enter(struct filch_token *token)
 
 	if (!token)
 		return -EINVAL;
+	if (is_timer_callback())
+		return -EPERM;
 	/* acq_rel: one enters; what the last one to leave wrote is seen. */
 	state = word32_or_acq_rel(&token->state, TOKEN_ENTERED);
 	if (state & TOKEN_ENTERED)
 		return -EBUSY;
 	filch__token_link(token);
+	if (bring_here(token, filch__scheduler_self()) == -ENOMEM) {
+		/* release: as in filch_scope_leave. */
+		word32_and_release(&token->state, ~TOKEN_ENTERED);
+		return -ENOMEM;
+	}
 	token->enclosing = enclosing;
-	if (filch__scheduler_self())
-		filch__token_set_scheduler(token, filch__scheduler_self());
 	/* relaxed: one's own from here on. What was seen may be of another runtime, or before a
 	 * cancel. */
 	word64_store_relaxed(&token->seen, UINT64_MAX);

@@ -1,0 +1,334 @@
+/* Deadlines of scopes, in tasks and set by plain threads. */
+#include "platform/sanitizer.h"
+#include "wake/scopes.h"
+
+#include <stdlib.h>
+
+/* TO1 */
+static int inner_expires(void *arg)
+{
+	struct filch_token outer, inner;
+
+	(void)arg;
+	enter(&outer, LONG);
+	enter(&inner, FILCH_MILLISECOND);
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
+	cr_expect(filch_token_expired(&inner));
+	leave(&inner);
+	cr_expect_eq(filch_checkpoint(), 0);
+	cr_expect(!filch_token_is_cancelled(&outer));
+	leave(&outer);
+	return 0;
+}
+
+Test(deadline, an_inner_deadline_concerns_the_inner_scope_alone)
+{
+	play(inner_expires);
+}
+
+/* TO2, TO5, CN16: what the outer deadline ends has not expired itself. */
+static int outer_expires(void *arg)
+{
+	struct filch_token outer, inner, below;
+	filch_time when = filch_now() + FILCH_MILLISECOND;
+
+	(void)arg;
+	enter_until(&outer, when);
+	enter(&inner, LONG);
+	enter(&below, FILCH_NEVER);
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
+	cr_expect(!filch_token_expired(&below));
+	leave(&below);
+	cr_expect(!filch_token_expired(&inner));
+	cr_expect(filch_token_is_cancelled(&inner));
+	leave(&inner);
+	cr_expect(filch_token_expired(&outer));
+	leave(&outer);
+	return 0;
+}
+
+Test(deadline, only_the_scope_whose_deadline_it_was_says_expired)
+{
+	play(outer_expires);
+}
+
+/* TO2 */
+static int both_expire(void *arg)
+{
+	struct filch_token outer, inner;
+	filch_time when = filch_now() + FILCH_MILLISECOND;
+
+	(void)arg;
+	enter_until(&outer, when);
+	enter_until(&inner, when);
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
+	cr_expect(!filch_token_expired(&inner));
+	leave(&inner);
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
+	cr_expect(filch_token_expired(&outer));
+	leave(&outer);
+	return 0;
+}
+
+Test(deadline, of_two_equal_deadlines_the_outer_one_expires)
+{
+	cr_assert_eq(run_with(1, both_expire, NULL), 0);
+}
+
+/* TO3, TO4, G8 */
+static int past_deadlines(void *arg)
+{
+	struct filch_token token;
+	int ran = 0;
+
+	(void)arg;
+	filch_token_init(&token);
+	cr_expect_eq(filch_token_set_deadline(&token, 0), 0);
+	filch_scope_enter(&token);
+	ran = 1; /* code before the first checkpoint runs */
+	cr_expect_eq(filch_sleep(0), -ECANCELED);
+	cr_expect(filch_token_expired(&token));
+	leave(&token);
+	enter(&token, 0);
+	ran++; /* no checkpoint: nobody has noticed */
+	leave(&token);
+	cr_expect_eq(filch_checkpoint(), 0);
+	cr_expect_eq(ran, 2);
+	return 0;
+}
+
+Test(deadline, a_deadline_that_has_passed_fails_the_first_checkpoint)
+{
+	play(past_deadlines);
+}
+
+/* TO5, TO6: whoever cancels first gives the reason. */
+static int cancelled_before_expiry(void *arg)
+{
+	struct filch_token token;
+
+	(void)arg;
+	enter(&token, FILCH_MILLISECOND);
+	filch_token_cancel(&token, -EINTR);
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
+	spin_until(filch_now() + 2 * FILCH_MILLISECOND);
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
+	cr_expect(!filch_token_expired(&token));
+	cr_expect_eq(filch_token_reason(&token), -EINTR);
+	leave(&token);
+	return 0;
+}
+
+Test(deadline, a_cancel_before_the_deadline_is_no_timeout)
+{
+	play(cancelled_before_expiry);
+}
+
+/* TO7, TO11 */
+static int cleans_up(void *arg)
+{
+	struct filch_token token, shield;
+
+	(void)arg;
+	cr_expect_eq(filch_scope_deadline(), FILCH_NEVER);
+	enter(&token, LONG);
+	cr_expect_eq(filch_scope_deadline(), filch_token_deadline(&token));
+	filch_token_cancel(&token, 0);
+	cr_expect_eq(filch_scope_deadline(), INT64_MIN);
+	filch_token_init_below(&shield, NULL, FILCH_TOKEN_SHIELD);
+	filch_scope_enter(&shield);
+	cr_expect_eq(filch_scope_deadline(), FILCH_NEVER);
+	cr_expect_eq(filch_sleep(FILCH_MICROSECOND), 0);
+	filch_token_set_deadline(&shield, filch_now() + FILCH_MILLISECOND);
+	cr_expect_eq(filch_scope_deadline(), filch_token_deadline(&shield));
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
+	cr_expect(filch_token_expired(&shield));
+	leave(&shield);
+	cr_expect_eq(filch_checkpoint(), -ECANCELED);
+	leave(&token);
+	return 0;
+}
+
+Test(deadline, a_shield_lets_a_cleanup_wait_up_to_its_own_deadline)
+{
+	play(cleans_up);
+}
+
+/* TO9 */
+static int is_busy_past_both(void *arg)
+{
+	struct filch_token outer, inner;
+	filch_time begin = filch_now();
+
+	(void)arg;
+	enter(&outer, 2 * FILCH_MILLISECOND);
+	enter(&inner, FILCH_MILLISECOND);
+	spin_until(begin + 4 * FILCH_MILLISECOND);
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
+	cr_expect(filch_token_expired(&inner));
+	leave(&inner);
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
+	cr_expect(filch_token_expired(&outer));
+	leave(&outer);
+	return 0;
+}
+
+Test(deadline, a_worker_busy_past_two_deadlines_reports_both)
+{
+	play(is_busy_past_both);
+}
+
+/* TO10, TO12 */
+static int reschedules(void *arg)
+{
+	struct filch_token token;
+	filch_time begin = filch_now();
+
+	(void)arg;
+	enter(&token, 20 * FILCH_MILLISECOND);
+	cr_expect_eq(filch_token_set_deadline(&token, -1), -EINVAL);
+	cr_expect_eq(filch_token_set_deadline(&token, begin + LONG), 0); /* later */
+	cr_expect_eq(filch_sleep(25 * FILCH_MILLISECOND), 0);
+	cr_expect_eq(filch_token_set_deadline(&token, FILCH_NEVER), 0); /* none */
+	cr_expect_eq(filch_scope_deadline(), FILCH_NEVER);
+	cr_expect_eq(filch_token_set_deadline(&token, begin + LONG), 0);
+	cr_expect_eq(filch_token_set_deadline(&token, filch_now() + FILCH_MILLISECOND), 0);
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED); /* earlier */
+	cr_expect_eq(filch_token_set_deadline(&token, begin + LONG), -EBUSY);
+	leave(&token);
+	enter(&token, LONG);
+	cr_expect_eq(filch_token_set_deadline(&token, begin), 0); /* the past */
+	cr_expect_eq(filch_checkpoint(), -ECANCELED);
+	leave(&token);
+	return 0;
+}
+
+Test(deadline, a_deadline_is_moved_later_earlier_to_the_past_and_away)
+{
+	play(reschedules);
+}
+
+/* TO13 */
+static int live;
+
+static void *allocate_counted(size_t size, size_t alignment, void *context)
+{
+	void *memory = NULL;
+
+	(void)context;
+	if (posix_memalign(&memory, alignment < 16 ? 16 : alignment, size) != 0)
+		return NULL;
+	__atomic_fetch_add(&live, 1, __ATOMIC_RELAXED);
+	return memory;
+}
+
+static void free_counted(void *memory, void *context)
+{
+	(void)context;
+	if (memory)
+		__atomic_fetch_sub(&live, 1, __ATOMIC_RELAXED);
+	free(memory);
+}
+
+static int arms_and_leaves(void *arg)
+{
+	int rounds = sanitize_is_thread() || sanitize_is_address() ? 20000 : 1000000, before = 0;
+	struct filch_token token;
+
+	(void)arg;
+	for (int i = 0; i < rounds; i++) {
+		enter(&token, LONG);
+		leave(&token);
+		if (i == 100)
+			before = __atomic_load_n(&live, __ATOMIC_RELAXED);
+	}
+	cr_expect_eq(__atomic_load_n(&live, __ATOMIC_RELAXED), before);
+	return 0;
+}
+
+Test(deadline, leaving_disarms_the_deadline_and_keeps_no_memory, .timeout = 60)
+{
+	struct filch_options options = { .size = sizeof(options),
+					 .workers = 1,
+					 .allocator = { allocate_counted, free_counted, NULL } };
+
+	cr_assert_eq(filch_run_with(&options, arms_and_leaves, NULL), 0);
+	cr_assert_eq(live, 0);
+}
+
+/* TO16: operations that never park still let the deadline through, whatever the budget. */
+static int spends_without_parking(void *arg)
+{
+	struct filch_token token;
+
+	(void)arg;
+	enter(&token, FILCH_MILLISECOND);
+	while (filch_yield() == 0)
+		;
+	leave(&token);
+	enter(&token, FILCH_MILLISECOND);
+	while (filch_sleep(0) == 0)
+		;
+	leave(&token);
+	return 0;
+}
+
+Test(deadline, a_block_that_never_parks_does_not_defeat_the_deadline, .timeout = 30)
+{
+	play(spends_without_parking);
+}
+
+/* TO17 */
+static int expire_with_others(void *arg)
+{
+	struct filch_token token;
+	int status;
+
+	filch_token_init(&token);
+	filch_token_set_deadline(&token, *(filch_time *)arg);
+	filch_scope_enter(&token);
+	status = filch_sleep(LONG);
+	if (status != -ECANCELED || !filch_token_expired(&token))
+		cr_expect(false, "status %d", status);
+	leave(&token);
+	return 0;
+}
+
+static int ten_thousand_expire(void *arg)
+{
+	filch_time when = filch_now() + 200 * FILCH_MILLISECOND;
+	struct filch_group group;
+
+	(void)arg;
+	filch_group_open(&group, NULL);
+	for (int i = 0; i < (sanitize_is_thread() || sanitize_is_address() ? 500 : 10000); i++)
+		cr_expect_eq(filch_group_spawn(&group, expire_with_others, &when), 0);
+	return filch_group_close(&group);
+}
+
+Test(deadline, ten_thousand_deadlines_at_once_all_cancel, .timeout = 60)
+{
+	play(ten_thousand_expire);
+}
+
+/* TO1: a token with a deadline that a plain thread made is timed in the task that enters it. */
+static int enters_a_threads_token(void *arg)
+{
+	struct filch_token *token = arg;
+
+	filch_scope_enter(token);
+	cr_expect_eq(filch_sleep(10 * FILCH_SECOND), -ECANCELED);
+	cr_expect(filch_token_expired(token));
+	filch_scope_leave(token);
+	return 0;
+}
+
+Test(deadline, a_deadline_set_by_a_thread_holds_in_the_task_that_enters_it)
+{
+	struct filch_token token;
+
+	filch_token_init(&token);
+	cr_assert_eq(filch_token_set_deadline(&token, filch_now() + 20 * FILCH_MILLISECOND), 0);
+	cr_assert_eq(run_with(2, enters_a_threads_token, &token), 0);
+	filch_token_fini(&token);
+}
