@@ -230,9 +230,9 @@ static void submit_to_idle(unsigned workers, unsigned rounds)
 
 /* A million where it is quick; elsewhere as many as take a second or so. */
 #ifdef NDEBUG
-#define SUBMISSIONS 1000000
+#define SUBMISSIONS 1000000u
 #else
-#define SUBMISSIONS (sanitize_is_thread() ? 1000 : 20000)
+#define SUBMISSIONS (sanitize_is_thread() ? 1000u : 20000u)
 #endif
 
 /* SC5 */
