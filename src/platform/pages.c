@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define GUARD_INSTALL 102 /* MADV_GUARD_INSTALL, newer than the headers */
@@ -61,11 +62,22 @@ int filch__pages_guard(void *lo, size_t size)
 	return status;
 }
 
+/* Asks the kernel to write there: -EFAULT where the program's own store would be a signal. */
+static bool is_guarded(void *page)
+{
+	int saved = errno;
+	bool refused = uname((struct utsname *)page) != 0 && errno == EFAULT;
+
+	errno = saved;
+	return refused;
+}
+
+/* Advice is advice: an emulator (qemu-user) answers 0 to what it does not know. */
 bool filch__pages_can_guard(void)
 {
 	size_t size = filch__pages_size();
 	void *page = filch__pages_map(size);
-	bool can = page && filch__pages_guard(page, size) == 0;
+	bool can = page && filch__pages_guard(page, size) == 0 && is_guarded(page);
 
 	if (page)
 		filch__pages_unmap(page, size);

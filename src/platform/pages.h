@@ -14,7 +14,8 @@ void filch__pages_unmap(void *lo, size_t size);
 /* Gives the pages back; they read as zero afterwards. Guards stay. */
 void filch__pages_discard(void *lo, size_t size);
 
-/* Does the kernel have lightweight guards (6.13), and may this process use them? Tries one. */
+/* Does the kernel have lightweight guards (6.13), and may this process use them? Sets one and
+ * sees whether it holds. */
 bool filch__pages_can_guard(void);
 /* Lightweight guard: no cost but the page table entry. 0 or a negative errno. */
 int filch__pages_guard(void *lo, size_t size);

@@ -7,9 +7,14 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,6 +72,40 @@ Test(pages, guarded_page_kills_where_the_kernel_can)
 	cr_assert(write_kills(lo + page));
 	cr_assert(!write_kills(lo));
 	filch__pages_unmap(lo, 3 * page);
+}
+
+/* From now on madvise answers 0 to MADV_GUARD_INSTALL and does nothing. False: cannot be arranged. */
+static bool pretend_to_guard(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 102, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+}
+
+Test(pages, a_guard_that_only_pretends_is_seen_through)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (!pretend_to_guard())
+			_exit(2);
+		_exit(filch__pages_can_guard() ? 1 : 0);
+	}
+	waitpid(child, &status, 0);
+	cr_assert(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 2)
+		cr_skip_test("no seccomp filters");
+	cr_assert_eq(WEXITSTATUS(status), 0);
 }
 
 Test(pages, probe_can_be_made_to_fail)
