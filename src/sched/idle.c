@@ -271,9 +271,10 @@ bool filch__idle_sleep(struct worker *worker, bool searching)
 			filch__barrier_heavy();
 		if (filch__scheduler_has_work(scheduler, worker->spare) && withdraw(worker))
 			return true;
-		/* Who pushed a task relied on us, who cannot start it. */
+		/* Who pushed a task relied on us, who cannot start it. Nor may whoever searches by
+		 * now be able to: it may be ourselves, called again since we were listed. */
 		if (!worker->spare && filch__scheduler_has_work(scheduler, true))
-			wake_one(scheduler, false, true);
+			wake_one(scheduler, true, true);
 	}
 	/* relaxed: ordered by the lock of the list, at which join_threads looks after its store. */
 	if (word32_load_relaxed(&scheduler->stopping) && withdraw(worker))
