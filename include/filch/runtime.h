@@ -19,7 +19,11 @@ enum filch_log_level { FILCH_LOG_OFF, FILCH_LOG_ERROR, FILCH_LOG_WARNING, FILCH_
 enum filch_guard { FILCH_GUARD_AUTO, FILCH_GUARD_INSTALL, FILCH_GUARD_PROTECT, FILCH_GUARD_CANARY };
 enum filch_affinity { FILCH_AFFINITY_NONE, FILCH_AFFINITY_CORES };
 
-/* Zero fields take the environment's value (filch-bench env lists the names), else the default. */
+/*
+ * Zero fields take the environment's value (filch-bench env lists the names), else the default. Who
+ * wants a default that is zero (no affinity, no cap, no log) whatever the environment says sets
+ * ignore_environment.
+ */
 struct filch_options {
 	size_t size;	   /* sizeof(struct filch_options) */
 	unsigned workers;  /* threads that run tasks; 0: FILCH_WORKERS, else automatic */
@@ -81,7 +85,8 @@ FILCH_API int filch_runtime_submit(struct filch_runtime *runtime,
  */
 FILCH_API int filch_runtime_shutdown(struct filch_runtime *runtime, filch_time deadline,
 				     void (*alive)(const char *task, void *context), void *context);
-/* Shuts down without a deadline if need be, joins the threads, frees all. NULL is accepted.
+/* Shuts down without a deadline if need be, joins the threads, frees all. NULL is accepted. Handles
+ * of its tasks are to be released before, its timers to be stopped.
  * -EDEADLK from one of its own tasks. */
 FILCH_API int filch_runtime_destroy(struct filch_runtime *runtime);
 /* The caller's runtime; NULL in a plain thread. */
