@@ -84,6 +84,9 @@ void filch__token_set_scheduler(struct filch_token *token, void *scheduler)
 {
 	spin_acquire(lock_of(token));
 	token->scheduler = scheduler;
+	/* Left, and disarmed: the heap that its timer belongs to may go with its runtime. */
+	if (!scheduler)
+		memset(token->timer, 0, sizeof(token->timer));
 	spin_release(lock_of(token));
 }
 

@@ -129,6 +129,42 @@ Test(runtime, a_stranger_from_another_runtime_is_no_member_of_a_group, .timeout 
 	cr_assert_eq(filch_run_with(&two, lend_group, NULL), -EPERM);
 }
 
+struct visit {
+	struct filch_token *token;
+	filch_time span, deadline;
+};
+
+static int visit(void *arg)
+{
+	struct visit *visit = arg;
+	int status;
+
+	cr_expect_eq(filch_scope_enter(visit->token), 0);
+	cr_expect_eq(filch_token_set_deadline(visit->token, filch_now() + visit->deadline), 0);
+	status = filch_sleep(visit->span);
+	cr_expect_eq(filch_scope_leave(visit->token), 0);
+	return status;
+}
+
+/* Nothing of the first one, which is gone, may be touched for the second. */
+Test(runtime, a_token_may_serve_one_runtime_after_the_other, .timeout = 30)
+{
+	struct filch_options options = { .size = sizeof(options) };
+	struct filch_token token = { .parent = NULL };
+	struct visit short_visit = { &token, FILCH_MILLISECOND, FILCH_SECOND };
+	struct visit cut_visit = { &token, 10 * FILCH_SECOND, FILCH_MILLISECOND };
+
+	cr_assert_eq(filch_token_init(&token), 0);
+	for (unsigned workers = 1; workers < 5; workers++) {
+		options.workers = workers;
+		cr_assert_eq(filch_run_with(&options, visit, &short_visit), 0);
+	}
+	cr_assert(!filch_token_is_cancelled(&token));
+	cr_assert_eq(filch_run_with(&options, visit, &cut_visit), -ECANCELED);
+	cr_assert(filch_token_expired(&token));
+	cr_assert_eq(filch_token_fini(&token), 0);
+}
+
 Test(runtime, bad_arguments_are_refused)
 {
 	struct filch_runtime *runtime = NULL;
