@@ -135,19 +135,31 @@ bool filch__idle_begin_search(struct scheduler *scheduler)
 	return true;
 }
 
-void filch__idle_end_search(struct scheduler *scheduler)
+/* Does the keeper really look at slots? (`watched` only says that somebody was called to.) */
+static bool is_watched(const struct idle *idle)
 {
+	/* relaxed: a keeper that leaves meanwhile searches, and comes by here itself. */
+	uint64_t keeper = word64_load_relaxed(&idle->keeper);
+
+	return keeper != 0 && (filch_time)keeper <= filch__clock_now() + WATCH_SPAN;
+}
+
+void filch__idle_end_search(struct worker *worker)
+{
+	struct scheduler *scheduler = worker->scheduler;
 	/* seq_cst: before the look below, as in announce (model_idle). */
 	uint32_t state = word32_sub_seq_cst(&scheduler->idle.state, IDLE_SEARCHER);
 
 	if (idle_searchers(state) != 1 || !idle_sleepers(state))
 		return;
-	/* Who pushed and saw us search has not woken anybody: hence only now the look, and the
-	 * barrier, unless all others sleep (threads outside use seq_cst operations). */
+	/* Who pushed, or filled a slot, and saw us search has not woken anybody: hence only now the
+	 * look, and the barrier, unless all others sleep (threads outside use seq_cst operations). */
 	if (!scheduler->fenced && idle_sleepers(state) + 1 < scheduler->count)
 		filch__barrier_heavy();
-	if (filch__scheduler_has_work(scheduler, true))
+	if (filch__scheduler_has_more(worker))
 		wake_one(scheduler, false, !filch__scheduler_has_work(scheduler, false));
+	else if (filch__scheduler_has_slot(scheduler, worker) && !is_watched(&scheduler->idle))
+		wake_one(scheduler, false, false);
 }
 
 /* Announces; true when nobody else searches, so that the last look falls to us. */

@@ -52,7 +52,7 @@ void filch__idle_notify(struct scheduler *scheduler);
 /* Becomes a searcher unless half of the workers search already. */
 bool filch__idle_begin_search(struct scheduler *scheduler);
 /* Stops searching, having found work; the last searcher passes the torch if more is in sight. */
-void filch__idle_end_search(struct scheduler *scheduler);
+void filch__idle_end_search(struct worker *worker);
 /* Sleeps until woken, a deadline, or work seen at the last look. Returns true as a searcher. */
 bool filch__idle_sleep(struct worker *worker, bool searching);
 /* Wakes this worker if it sleeps. */

@@ -161,7 +161,7 @@ static void find_work(struct worker *worker)
 			continue;
 		searching = filch__idle_sleep(worker, searching);
 	}
-	filch__idle_end_search(scheduler);
+	filch__idle_end_search(worker);
 }
 
 void filch__worker_measure_tick(struct worker *worker)

@@ -131,6 +131,31 @@ bool filch__scheduler_has_work(struct scheduler *scheduler, bool tasks)
 	return timers->next && timers->next(timers->context) <= filch__clock_now();
 }
 
+/* Will this worker's next step take something that is counted below? */
+static bool takes_counted(const struct worker *worker)
+{
+	/* relaxed: its own, or a hint that its next step looks at again. */
+	if (pointer_load_relaxed(&worker->slot) || pointer_load_relaxed(&worker->inbox) ||
+	    worker->homing)
+		return false;
+	return has_private(worker, worker->spare) ||
+	       !injector_is_empty(&worker->scheduler->injector);
+}
+
+bool filch__scheduler_has_more(const struct worker *worker)
+{
+	struct scheduler *scheduler = worker->scheduler;
+	struct source *timers = &scheduler->timers;
+	/* seq_cst: as in injector_is_empty. */
+	uint64_t count = word64_load_seq_cst(&scheduler->injector.length);
+
+	for (unsigned i = 0; i < scheduler->count; i++)
+		count += deque_count(&scheduler->workers[i].tasks) +
+			 deque_count(&scheduler->workers[i].ready);
+	return count > takes_counted(worker) ||
+	       (timers->next && timers->next(timers->context) <= filch__clock_now());
+}
+
 bool filch__scheduler_has_slot(struct scheduler *scheduler, const struct worker *self)
 {
 	for (unsigned i = 0; i < scheduler->count; i++) {

@@ -85,6 +85,8 @@ bool filch__worker_steal(struct worker *worker, bool desperate);
 /* Is there work anywhere? For the last look before sleeping. `tasks`: also new tasks, for who has
  * a spare stack. */
 bool filch__scheduler_has_work(struct scheduler *scheduler, bool tasks);
+/* Is there more than what this worker, which has found something, will take next? */
+bool filch__scheduler_has_more(const struct worker *worker);
 /* Is any other worker's slot full? */
 bool filch__scheduler_has_slot(struct scheduler *scheduler, const struct worker *self);
 

@@ -43,6 +43,7 @@ struct worker {
 	struct filch_pointer inbox;
 	struct filch_word32 slot;
 	int found;
+	bool has_own; /* what nobody else can have, and nobody counts */
 };
 
 struct scheduler {
@@ -249,15 +250,56 @@ static bool filch__idle_begin_search(struct scheduler *scheduler)
 	return true;
 }
 
-static void filch__idle_end_search(struct scheduler *scheduler)
+static bool filch__scheduler_has_slot(struct scheduler *scheduler, struct worker *self)
 {
+	for (uint32_t i = 0; i < scheduler->count; i++)
+		if (&scheduler->workers[i] != self &&
+		    word32_load_relaxed(&scheduler->workers[i].slot))
+			return true;
+	return false;
+}
+
+/* In the model what was stolen is in no queue any more. */
+static bool takes_counted(struct worker *worker)
+{
+	if (worker->has_own || worker->found || pointer_load_relaxed(&worker->inbox))
+		return false;
+	return !injector_is_empty(worker->scheduler);
+}
+
+static bool filch__scheduler_has_more(struct worker *worker)
+{
+	struct scheduler *scheduler = worker->scheduler;
+	uint64_t count = word64_load_seq_cst(&scheduler->length);
+
+	for (uint32_t i = 0; i < scheduler->count; i++) {
+		uint64_t top = word64_load_relaxed(&scheduler->workers[i].top);
+
+		count += word64_load_relaxed(&scheduler->workers[i].bottom) - top;
+	}
+	return count > (takes_counted(worker) ? 1u : 0u) ||
+	       timers_next(scheduler) <= scheduler->clock;
+}
+
+static bool is_watched(struct scheduler *scheduler)
+{
+	uint64_t keeper = word64_load_relaxed(&scheduler->idle.keeper);
+
+	return keeper != 0 && keeper <= scheduler->clock + WATCH_SPAN;
+}
+
+static void filch__idle_end_search(struct worker *worker)
+{
+	struct scheduler *scheduler = worker->scheduler;
 	uint32_t state = word32_sub_seq_cst(&scheduler->idle.state, IDLE_SEARCHER);
 
 	if (idle_searchers(state) != 1 || !idle_sleepers(state))
 		return;
 	if (!scheduler->fenced && idle_sleepers(state) + 1 < scheduler->count)
 		filch__barrier_heavy();
-	if (filch__scheduler_has_work(scheduler))
+	if (filch__scheduler_has_more(worker))
+		wake_one(scheduler, false);
+	else if (filch__scheduler_has_slot(scheduler, worker) && !is_watched(scheduler))
 		wake_one(scheduler, false);
 }
 
@@ -274,15 +316,6 @@ static bool announce(struct worker *worker, bool searching)
 				   searching ? IDLE_SLEEPER - IDLE_SEARCHER : IDLE_SLEEPER);
 	spin_release(&idle->lock);
 	return !searching || idle_searchers(state) == 1;
-}
-
-static bool filch__scheduler_has_slot(struct scheduler *scheduler, struct worker *self)
-{
-	for (uint32_t i = 0; i < scheduler->count; i++)
-		if (&scheduler->workers[i] != self &&
-		    word32_load_relaxed(&scheduler->workers[i].slot))
-			return true;
-	return false;
 }
 
 static uint64_t sleep_until(struct worker *worker)

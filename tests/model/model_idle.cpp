@@ -52,7 +52,7 @@ static void find_work(struct worker *worker)
 
 	while (!searching || !search(worker))
 		searching = filch__idle_sleep(worker, searching);
-	filch__idle_end_search(worker->scheduler);
+	filch__idle_end_search(worker);
 }
 
 /* Until it has something to compute, which takes for ever. */
@@ -66,8 +66,9 @@ static void step(struct worker *worker)
 /* Finds at once what only it can have (its slot, a timer), then computes for ever. */
 static void step_own(struct worker *worker)
 {
+	worker->has_own = true;
 	if (filch__idle_begin_search(worker->scheduler))
-		filch__idle_end_search(worker->scheduler);
+		filch__idle_end_search(worker);
 }
 
 /* ---- who pushes ---- */
@@ -154,6 +155,7 @@ static void scheduler_set(struct scheduler *scheduler, uint32_t count, bool fenc
 		worker->scheduler = scheduler;
 		worker->index = i;
 		worker->found = 0;
+		worker->has_own = false;
 		word32_store_relaxed(&worker->wake, 0);
 		word64_store_relaxed(&worker->top, 0);
 		word64_store_relaxed(&worker->bottom, 0);
@@ -249,6 +251,7 @@ static const struct model::client clients[] = {
 	CLIENT("a slot, and a fiber", 3, LOOKS, LOOKS, FILLS_SLOT, INJECTS),
 	CLIENT("a worker spawns", 2, LOOKS, SPAWNS),
 	CLIENT("the keeper leaves", 2, LOOKS, LOOKS, SENDS_HOME_AND_SETS),
+	CLIENT("a slot, and one finds its own", 3, LOOKS, HAS_OWN, FILLS_SLOT),
 	CLIENT("a thread injects", 1, LOOKS, INJECTS),
 	CLIENT("both look, one is enough", 2, LOOKS, HAS_OWN, INJECTS),
 	CLIENT("one finds its own", 3, LOOKS, HAS_OWN, SPAWNS),
