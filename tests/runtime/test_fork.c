@@ -76,8 +76,8 @@ static void create(struct heritage *heritage)
 static void destroy(struct heritage *heritage)
 {
 	cr_assert(filch_timer_stop(&heritage->timer));
-	cr_assert_eq(filch_runtime_destroy(heritage->runtime), 0);
 	filch_task_release(heritage->task);
+	cr_assert_eq(filch_runtime_destroy(heritage->runtime), 0);
 }
 
 /* ThreadSanitizer refuses threads after a fork. */
