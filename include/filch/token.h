@@ -52,7 +52,7 @@ struct filch_token {
 	struct filch_token_callback *callbacks;
 	struct filch_token_callback *last;
 	void *scheduler;
-	filch_time deadline;
+	struct filch_word64 deadline;
 	void *timer[5];
 	struct filch_token *enclosing;
 	struct filch_token_callback from_enclosing;
@@ -72,8 +72,11 @@ FILCH_API int filch_token_init(struct filch_token *token);
 FILCH_API int filch_token_init_below(struct filch_token *token, struct filch_token *parent,
 				     unsigned flags);
 
-/* Detaches it; its children are handed to its parent. NULL and all-zero are accepted. -EBUSY while
- * entered. Not from one of its own callbacks. */
+/*
+ * Detaches it; its children are handed to its parent. NULL and all-zero are accepted. Waits for a
+ * cancel that is passing through, hence not from a token's callback. -EBUSY while entered, or while
+ * it has callbacks that neither ran nor were removed.
+ */
 FILCH_API int filch_token_fini(struct filch_token *token);
 
 /*
@@ -85,11 +88,19 @@ FILCH_API int filch_token_fini(struct filch_token *token);
 FILCH_API bool filch_token_cancel(struct filch_token *token, int reason);
 
 FILCH_API bool filch_token_is_cancelled(const struct filch_token *token);
-/* 0 when not cancelled. -ETIMEDOUT: its own deadline did it. */
+/* 0 when not cancelled. What a deadline above it did reads -ECANCELED. */
 FILCH_API int filch_token_reason(const struct filch_token *token);
+/* Its own deadline did it; then the reason is -ETIMEDOUT. Of scopes within each other whose
+ * deadlines have passed the earliest expires, of equal ones the outermost. */
 FILCH_API bool filch_token_expired(const struct filch_token *token);
 
-/* Sets, moves or (FILCH_NEVER) takes away the deadline. -EINVAL negative, -EBUSY already cancelled.
+/*
+ * Sets, moves or (FILCH_NEVER) takes away the deadline. One that has passed cancels at once. Waits
+ * for an old deadline that is just passing: after 0 only the new one counts. What a plain thread
+ * has set holds in that thread and in the task that enters the token; a runtime ends after the
+ * deadlines that its tasks have set were taken away or their tokens left.
+ * Context: task or thread, one at a time, not while others enter or leave it; does not park.
+ * Returns 0, -EINVAL negative, -EBUSY already cancelled, -ENOMEM (all is as it was).
  */
 FILCH_API int filch_token_set_deadline(struct filch_token *token, filch_time deadline);
 /* The token's own deadline. */
@@ -107,8 +118,9 @@ FILCH_API bool filch_token_remove_callback(struct filch_token_callback *callback
 
 /*
  * Makes the token apply to what the caller does until it is left. Scopes nest: a cancel of the
- * enclosing scope cancels the token, too, unless it is a shield. -EBUSY when it is entered already
- * (a token shared by many: each makes its own below it), -EINVAL NULL.
+ * enclosing scope cancels the token, too, unless it is a shield.
+ * Returns 0, -EBUSY when it is entered already (a token shared by many: each makes its own below
+ * it), -EINVAL NULL or a group's, -EPERM in a timer's callback, -ENOMEM (for its deadline).
  */
 FILCH_API int filch_scope_enter(struct filch_token *token);
 /* Leaves the innermost scope, which must be this one (-EPERM otherwise); disarms its deadline. */

@@ -1,6 +1,7 @@
 /* Entering and leaving a token, in tasks and in plain threads. */
 #include "wake/token.h"
 
+#include "data/spin.h"
 #include "platform/clock.h"
 #include "sched/worker.h"
 #include "wake/token_tree.h"
@@ -47,33 +48,52 @@ static bool is_timer_callback(void)
 	return self && self->task == &filch__task_none;
 }
 
-static void enclosing_cancelled(void *argument)
+/* Called only at once, by who enters inside a scope that is cancelled already. */
+void filch__enclosing_cancelled(void *argument)
 {
 	struct filch_token *token = argument;
+	/* acquire: pairs with the cas in mark. */
+	uint32_t state = word32_load_acquire(&token->enclosing->state);
 
-	filch__token_cancel(token, token_inherited(filch_token_reason(token->enclosing)),
-			    filch__scheduler_self());
+	filch__token_cancel(token, token_inherited(state), filch__scheduler_self());
 }
 
-/* From here on the token's tasks and its deadline are with the caller's runtime. -ENOMEM. */
-static int bring_here(struct filch_token *token, struct scheduler *scheduler)
+static void set_enclosing(struct filch_token *token, struct filch_token *enclosing)
 {
-	filch_time deadline = token->deadline;
+	/* The timer's run reads it. */
+	spin_acquire((struct spin *)(void *)&token->lock);
+	token->enclosing = enclosing;
+	spin_release((struct spin *)(void *)&token->lock);
+}
 
-	if (!scheduler || token->scheduler == scheduler)
-		return 0;
-	if (deadline != FILCH_NEVER)
-		filch_token_set_deadline(token, FILCH_NEVER);
-	filch__token_set_scheduler(token, scheduler);
-	return deadline == FILCH_NEVER ? 0 : filch_token_set_deadline(token, deadline);
+static int enter(struct filch_token *token, struct filch_token *enclosing)
+{
+	int status;
+
+	filch__token_link(token);
+	status = filch__token_bring(token, filch__scheduler_self());
+	if (status < 0)
+		return status;
+	set_enclosing(token, enclosing);
+	/* relaxed: one's own from here on. What was seen may be of another runtime, or before a
+	 * cancel. */
+	word64_store_relaxed(&token->seen, UINT64_MAX);
+	/* relaxed: never changes. */
+	if (enclosing && enclosing != token->parent &&
+	    !(word32_load_relaxed(&token->state) & TOKEN_SHIELD))
+		filch_token_add_callback(enclosing, &token->from_enclosing,
+					 filch__enclosing_cancelled, token);
+	set_scope(token);
+	return 0;
 }
 
 int filch_scope_enter(struct filch_token *token)
 {
-	struct filch_token *enclosing = filch__scope_self();
 	uint32_t state;
+	int status;
 
-	if (!token)
+	/* relaxed: never changes. */
+	if (!token || word32_load_relaxed(&token->state) & TOKEN_GROUP)
 		return -EINVAL;
 	if (is_timer_callback())
 		return -EPERM;
@@ -81,21 +101,20 @@ int filch_scope_enter(struct filch_token *token)
 	state = word32_or_acq_rel(&token->state, TOKEN_ENTERED);
 	if (state & TOKEN_ENTERED)
 		return -EBUSY;
-	filch__token_link(token);
-	if (bring_here(token, filch__scheduler_self()) == -ENOMEM) {
+	status = enter(token, filch__scope_self());
+	if (status < 0)
 		/* release: as in filch_scope_leave. */
 		word32_and_release(&token->state, ~TOKEN_ENTERED);
-		return -ENOMEM;
-	}
-	token->enclosing = enclosing;
-	/* relaxed: one's own from here on. What was seen may be of another runtime, or before a
-	 * cancel. */
-	word64_store_relaxed(&token->seen, UINT64_MAX);
-	if (enclosing && enclosing != token->parent && !(state & TOKEN_SHIELD))
-		filch_token_add_callback(enclosing, &token->from_enclosing, enclosing_cancelled,
-					 token);
-	set_scope(token);
-	return 0;
+	return status;
+}
+
+/* No cancel of the enclosing scope is on its way to the token any more. */
+static void forget_enclosing(struct filch_token *token)
+{
+	if (token->from_enclosing.token && !filch_token_remove_callback(&token->from_enclosing))
+		filch__token_wait_for_pins(token);
+	token->from_enclosing.token = NULL;
+	set_enclosing(token, NULL);
 }
 
 int filch_scope_leave(struct filch_token *token)
@@ -105,12 +124,9 @@ int filch_scope_leave(struct filch_token *token)
 	/* relaxed: never changes in here. */
 	if (filch__scope_self() != token || word32_load_relaxed(&token->state) & TOKEN_GROUP)
 		return -EPERM;
-	if (token->deadline != FILCH_NEVER)
-		filch_token_set_deadline(token, FILCH_NEVER);
-	filch_token_remove_callback(&token->from_enclosing);
-	token->from_enclosing.token = NULL;
+	filch__token_disarm(token);
 	set_scope(token->enclosing);
-	token->enclosing = NULL;
+	forget_enclosing(token);
 	/* The runtime may end before the token. */
 	filch__token_set_scheduler(token, NULL);
 	/* release: pairs with the operation in filch_scope_enter. */
@@ -128,18 +144,13 @@ static struct filch_token *outer(const struct filch_token *token)
 	return state & TOKEN_ENTERED ? token->enclosing : token->parent;
 }
 
-static filch_time deadline_of(const struct filch_token *token)
-{
-	return filch_token_deadline(token);
-}
-
 struct filch_token *filch__scope_first_deadline(struct filch_token *scope)
 {
 	struct filch_token *first = NULL;
 
 	for (; scope; scope = outer(scope))
-		if (deadline_of(scope) != FILCH_NEVER &&
-		    (!first || deadline_of(scope) <= deadline_of(first)))
+		if (filch_token_deadline(scope) != FILCH_NEVER &&
+		    (!first || filch_token_deadline(scope) <= filch_token_deadline(first)))
 			first = scope;
 	return first;
 }
@@ -149,8 +160,8 @@ static bool thread_is_cancelled(struct filch_token *scope)
 {
 	struct filch_token *first = filch__scope_first_deadline(scope);
 
-	if (first && deadline_of(first) <= filch__clock_now())
-		filch__token_cancel(first, -ETIMEDOUT, NULL);
+	if (first && filch_token_deadline(first) <= filch__clock_now())
+		filch__token_expire(first, NULL);
 	return filch__token_poll(scope, NULL);
 }
 
@@ -180,5 +191,5 @@ filch_time filch_scope_deadline(void)
 
 	if (scope && filch__token_poll(scope, NULL))
 		return INT64_MIN;
-	return first ? deadline_of(first) : FILCH_NEVER;
+	return first ? filch_token_deadline(first) : FILCH_NEVER;
 }

@@ -29,24 +29,29 @@ static void make_ready(struct filch_token *token)
 		return;
 	memset(&token->pins, 0,
 	       offsetof(struct filch_token, room) - offsetof(struct filch_token, pins));
-	token->deadline = FILCH_NEVER;
-	token->scheduler = filch__scheduler_self();
+	/* relaxed: published by READY. */
+	word64_store_relaxed(&token->deadline, (uint64_t)FILCH_NEVER);
+	/* A user's token, which may outlive the runtime, belongs to it only while it is entered or
+	 * has a deadline. */
+	if (state_of(token) & TOKEN_GROUP || (token->parent && !(state_of(token) & TOKEN_EXPLICIT)))
+		token->scheduler = filch__scheduler_self();
 	/* release: pairs with the acquire in state_of. */
 	word32_or_release(&token->state, TOKEN_READY);
 }
 
-/* CANCELLED with its reason, in one step; true for the first. */
-static bool mark(struct filch_token *token, int reason)
+/* CANCELLED with its reason, in one step; true for the first. `how`: EXPIRED or nothing. */
+static bool mark(struct filch_token *token, int reason, uint32_t how)
 {
 	uint32_t value = (uint32_t) - (reason < 0 && reason > -4096 ? reason : -ECANCELED);
 	/* relaxed: the cas decides. */
 	uint32_t state = word32_load_relaxed(&token->state);
 
+	how |= TOKEN_CANCELLED | value << 16;
 	do {
 		if (state & TOKEN_CANCELLED)
 			return false;
 		/* acq_rel: publishes the reason; acquires what READY promises. */
-	} while (!word32_cas_acq_rel(&token->state, &state, state | TOKEN_CANCELLED | value << 16));
+	} while (!word32_cas_acq_rel(&token->state, &state, state | how));
 	return true;
 }
 
@@ -70,17 +75,40 @@ static void wake_waiters(struct filch_token *token)
 	}
 }
 
-/* Marks the children and puts them on the work list. Under the token's lock. */
-static struct filch_token *take_children(struct filch_token *token, int reason,
-					 struct filch_token *work)
+/* Marks a token and puts it on a work list; under a lock that its close or leave must take. */
+static struct filch_token *add_work(struct filch_token *token, int reason, struct filch_token *work)
 {
-	for (struct filch_token *child = token->children; child; child = child->next) {
-		if (!mark(child, reason))
+	if (!mark(token, reason, 0))
+		return work;
+	/* relaxed: published by the lock. */
+	word32_add_relaxed(&token->pins, 1);
+	token->work = work;
+	return token;
+}
+
+/* Under the token's lock. */
+static struct filch_token *add_children(struct filch_token *token, struct filch_token *work)
+{
+	int reason = token_inherited(state_of(token));
+
+	for (struct filch_token *child = token->children; child; child = child->next)
+		work = add_work(child, reason, work);
+	return work;
+}
+
+/* The scopes that this token encloses but is no ancestor of. Under its lock. */
+static struct filch_token *add_enclosed(struct filch_token *token, struct filch_token *work)
+{
+	int reason = token_inherited(state_of(token));
+	struct filch_token_callback *callback, *next;
+
+	for (callback = token->callbacks; callback; callback = next) {
+		next = callback->next;
+		if (callback->fn != filch__enclosing_cancelled)
 			continue;
-		/* relaxed: under the lock that its close must take. */
-		word32_add_relaxed(&child->pins, 1);
-		child->work = work;
-		work = child;
+		filch__callback_unlink(callback);
+		work = add_work((struct filch_token *)callback->arg, reason, work);
+		filch__callback_run_end(callback);
 	}
 	return work;
 }
@@ -105,44 +133,94 @@ static void run_callbacks(struct filch_token *token)
 	}
 }
 
-/* One token that is marked: its children join the work list, who waits is woken. */
-static struct filch_token *visit(struct filch_token *token, int reason, struct filch_token *work)
+/* A token that is marked: what is below it joins the work list, who waits is woken. True when it
+ * has callbacks. */
+static bool visit(struct filch_token *token, struct filch_token **work)
 {
+	bool has_callbacks;
+
 	spin_acquire(lock_of(token));
-	work = take_children(token, reason, work);
+	*work = add_enclosed(token, add_children(token, *work));
 	/* Before anybody is woken: then the runtime may end. */
 	bump((struct scheduler *)token->scheduler);
 	wake_waiters(token);
+	has_callbacks = token->callbacks != NULL;
 	spin_release(lock_of(token));
-	run_callbacks(token);
-	return work;
+	return has_callbacks;
 }
 
-/* The tokens of a work list, pinned, and everything below them. No recursion. */
-static void carry_down(struct filch_token *work, int reason)
+static void unpin(struct filch_token *token)
 {
+	/* release: our last touch; pairs with the acquire in filch__token_wait_for_pins. */
+	word32_sub_release(&token->pins, 1);
+}
+
+/* The tokens of a work list, pinned, and everything below them. No recursion. Those with callbacks
+ * are returned, still pinned: nobody's callback keeps others from being woken. */
+static struct filch_token *carry_down(struct filch_token *work)
+{
+	struct filch_token *first = NULL, **last = &first;
+
 	while (work) {
 		struct filch_token *now = work;
 
-		work = visit(now, reason, now->work);
-		/* release: our last touch; pairs with the acquire in wait_for_pins. */
-		word32_sub_release(&now->pins, 1);
+		work = now->work;
+		now->work = NULL;
+		if (visit(now, &work)) {
+			*last = now;
+			last = &now->work;
+		} else {
+			unpin(now);
+		}
+	}
+	return first;
+}
+
+static void call_back(struct filch_token *list)
+{
+	while (list) {
+		struct filch_token *now = list;
+
+		list = now->work;
+		run_callbacks(now);
+		unpin(now);
 	}
 }
 
-bool filch__token_cancel(struct filch_token *token, int reason, struct scheduler *scheduler)
+/* From a token that is marked and READY. */
+static void spread(struct filch_token *token)
+{
+	struct filch_token *work = NULL;
+
+	visit(token, &work);
+	work = carry_down(work);
+	run_callbacks(token);
+	call_back(work);
+}
+
+static bool cancel(struct filch_token *token, int reason, uint32_t how, struct scheduler *scheduler)
 {
 	bool ready;
 
-	if (!mark(token, reason))
+	if (!mark(token, reason, how))
 		return false;
 	spin_acquire(lock_of(token));
 	ready = (state_of(token) & TOKEN_READY) != 0;
 	spin_release(lock_of(token));
 	bump(scheduler);
 	if (ready)
-		carry_down(visit(token, token_inherited(reason), NULL), token_inherited(reason));
+		spread(token);
 	return true;
+}
+
+bool filch__token_cancel(struct filch_token *token, int reason, struct scheduler *scheduler)
+{
+	return cancel(token, reason, 0, scheduler);
+}
+
+bool filch__token_expire(struct filch_token *token, struct scheduler *scheduler)
+{
+	return cancel(token, -ETIMEDOUT, TOKEN_EXPIRED, scheduler);
 }
 
 bool filch_token_cancel(struct filch_token *token, int reason)
@@ -182,7 +260,7 @@ static bool link_once(struct filch_token *token)
 	}
 	spin_release(lock_of(parent));
 	if (inherits)
-		filch__token_cancel(token, token_inherited(-REASON(state)), filch__scheduler_self());
+		filch__token_cancel(token, token_inherited(state), filch__scheduler_self());
 	return true;
 }
 
@@ -273,7 +351,7 @@ static void hand_over_children(struct filch_token *token, struct filch_token *pa
 	}
 }
 
-static void wait_for_pins(struct filch_token *token)
+void filch__token_wait_for_pins(struct filch_token *token)
 {
 	/* acquire: pairs with the release in carry_down. */
 	while (word32_load_acquire(&token->pins) != 0)
@@ -283,25 +361,22 @@ static void wait_for_pins(struct filch_token *token)
 void filch__token_close(struct filch_token *token)
 {
 	struct filch_token *parent, *work = NULL;
-	uint32_t state;
 
 	if (!(state_of(token) & TOKEN_READY))
 		return;
-	if (token->deadline != FILCH_NEVER)
-		filch_token_set_deadline(token, FILCH_NEVER);
+	filch__token_disarm(token);
 	parent = lock_with_parent(token);
-	state = state_of(token);
 	/* A cancel that has marked this token and not come to its children finds them no more. */
-	if (state & TOKEN_CANCELLED)
-		work = take_children(token, token_inherited(-REASON(state)), NULL);
+	if (state_of(token) & TOKEN_CANCELLED)
+		work = add_children(token, NULL);
 	hand_over_children(token, parent);
 	if (parent) {
 		unlink_from(parent, token);
 		spin_release(lock_of(parent));
 	}
 	spin_release(lock_of(token));
-	carry_down(work, token_inherited(-REASON(state)));
-	wait_for_pins(token);
+	call_back(carry_down(work));
+	filch__token_wait_for_pins(token);
 }
 
 void filch__token_make_shield(struct filch_token *token)
@@ -317,7 +392,7 @@ int filch__token_effective_reason(const struct filch_token *token)
 		uint32_t state = state_of(token);
 
 		if (state & TOKEN_CANCELLED)
-			return token == own ? -REASON(state) : token_inherited(-REASON(state));
+			return token == own ? -REASON(state) : token_inherited(state);
 		if (state & (TOKEN_SHIELD | TOKEN_EXPLICIT))
 			break;
 	}

@@ -20,6 +20,7 @@
  *	ENTERED     filch_scope_enter                         filch_scope_leave
  *	EXPLICIT    filch_token_init: linked all the way up   nobody
  *	NOTED       a group: a failure, or a child's handle   nobody
+ *	EXPIRED     with CANCELLED: its own deadline did it   nobody
  *
  * Synchronization. A token's list of children, its waiters and callbacks are guarded by its lock. A
  *child's LINKED, next, previous are guarded by its parent's lock, its parent by its own as well.
@@ -36,6 +37,7 @@
 #define TOKEN_ENTERED 32u
 #define TOKEN_EXPLICIT 64u
 #define TOKEN_NOTED 128u
+#define TOKEN_EXPIRED 256u
 
 /* One parked wait in a token's list; lives in the waiter's frame. */
 struct token_waiter {
@@ -86,11 +88,11 @@ static inline bool token_is_group(const struct filch_token *token)
 	return (word32_load_relaxed(&token->state) & TOKEN_GROUP) != 0;
 }
 
-/* What those below a cancelled token are told: that a deadline has passed is said only by the token
- * it was set for. */
-static inline int token_inherited(int reason)
+/* What those below a token of this state, cancelled, are told: that a deadline has passed is said
+ * only by the token it was set for. */
+static inline int token_inherited(uint32_t state)
 {
-	return reason == -ETIMEDOUT ? -ECANCELED : reason;
+	return state & TOKEN_EXPIRED ? -ECANCELED : -(int)(state >> 16);
 }
 
 /* A fresh token becomes a shield: nothing that is above it comes through. */
@@ -99,6 +101,8 @@ void filch__token_make_shield(struct filch_token *token);
 int filch__token_effective_reason(const struct filch_token *token);
 /* filch_token_cancel for a token that may not be READY: `scheduler` is where its tasks run. */
 bool filch__token_cancel(struct filch_token *token, int reason, struct scheduler *scheduler);
+/* The same because of its own deadline. */
+bool filch__token_expire(struct filch_token *token, struct scheduler *scheduler);
 /* Adds the waiter. -ECANCELED when cancelled already: nothing is attached. */
 int filch__token_attach(struct filch_token *token, struct token_waiter *waiter);
 /* After this the waiter's frame may go. */

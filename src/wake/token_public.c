@@ -1,11 +1,9 @@
-/* What a user does with a token: make it, ask it, give it a deadline and callbacks. */
+/* What a user does with a token: make it, ask it, give it callbacks. */
 #include "wake/token.h"
 #include "wake/token_tree.h"
 
 #include "data/spin.h"
-#include "platform/clock.h"
 #include "platform/thread.h"
-#include "wake/timer.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,11 +14,6 @@ enum callback_state { CALLBACK_IDLE, CALLBACK_QUEUED, CALLBACK_RUNNING, CALLBACK
 static struct spin *lock_of(struct filch_token *token)
 {
 	return (struct spin *)(void *)&token->lock;
-}
-
-static struct timer_callback *timer_of(struct filch_token *token)
-{
-	return (struct timer_callback *)(void *)token->timer;
 }
 
 int filch_token_init_below(struct filch_token *token, struct filch_token *parent, unsigned flags)
@@ -41,12 +34,22 @@ int filch_token_init(struct filch_token *token)
 	return filch_token_init_below(token, filch__scope_self(), 0);
 }
 
+static bool is_in_use(struct filch_token *token)
+{
+	bool used;
+
+	spin_acquire(lock_of(token));
+	used = token->callbacks || token->waiters;
+	spin_release(lock_of(token));
+	return used;
+}
+
 int filch_token_fini(struct filch_token *token)
 {
 	/* relaxed: the caller has the token to itself. */
 	uint32_t state = token ? word32_load_relaxed(&token->state) : 0;
 
-	if (state & TOKEN_ENTERED)
+	if (state & TOKEN_ENTERED || (state & TOKEN_READY && is_in_use(token)))
 		return -EBUSY;
 	if (state) {
 		filch__token_close(token);
@@ -70,60 +73,8 @@ int filch_token_reason(const struct filch_token *token)
 
 bool filch_token_expired(const struct filch_token *token)
 {
-	return filch_token_reason(token) == -ETIMEDOUT;
-}
-
-static void deadline_passed(void *argument)
-{
-	struct filch_token *token = argument;
-
-	filch__token_cancel(token, -ETIMEDOUT, (struct scheduler *)token->scheduler);
-}
-
-void filch__token_set_scheduler(struct filch_token *token, void *scheduler)
-{
-	spin_acquire(lock_of(token));
-	token->scheduler = scheduler;
-	/* Left, and disarmed: the heap that its timer belongs to may go with its runtime. */
-	if (!scheduler)
-		memset(token->timer, 0, sizeof(token->timer));
-	spin_release(lock_of(token));
-}
-
-int filch_token_set_deadline(struct filch_token *token, filch_time deadline)
-{
-	struct scheduler *scheduler;
-
-	if (!token || deadline < 0)
-		return -EINVAL;
-	filch__token_link(token);
-	if (!token->scheduler)
-		filch__token_set_scheduler(token, filch__scheduler_self());
-	scheduler = (struct scheduler *)token->scheduler;
-	if (deadline != FILCH_NEVER && filch_token_is_cancelled(token))
-		return -EBUSY;
-	token->deadline = deadline;
-	if (!scheduler)
-		return 0;
-	if (!timer_of(token)->fn)
-		timer_callback_init(timer_of(token), deadline_passed, token);
-	if (deadline == FILCH_NEVER) {
-		filch__timer_callback_disarm(filch__timers_of(scheduler), timer_of(token));
-		return 0;
-	}
-	if (deadline <= filch__clock_now()) {
-		filch__timer_callback_disarm(filch__timers_of(scheduler), timer_of(token));
-		filch__token_cancel(token, -ETIMEDOUT, scheduler);
-		return 0;
-	}
-	return filch__timer_callback_arm(filch__timers_of(scheduler), timer_of(token), deadline);
-}
-
-filch_time filch_token_deadline(const struct filch_token *token)
-{
-	/* relaxed: asked by who set it. */
-	return token && word32_load_relaxed(&token->state) & TOKEN_READY ? token->deadline
-									 : FILCH_NEVER;
+	/* acquire: pairs with the cas in mark. */
+	return token && word32_load_acquire(&token->state) & TOKEN_EXPIRED;
 }
 
 /* ---- Callbacks ---- */
@@ -154,8 +105,8 @@ void filch__callback_unlink(struct filch_token_callback *callback)
 void filch__callback_run_begin(struct filch_token_callback *callback)
 {
 	callback->thread = this_thread();
-	/* relaxed: under the token's lock. */
-	word32_store_relaxed(&callback->state, CALLBACK_RUNNING);
+	/* release: pairs with the acquires in filch_token_remove_callback, which read `thread`. */
+	word32_store_release(&callback->state, CALLBACK_RUNNING);
 }
 
 void filch__callback_run_end(struct filch_token_callback *callback)
@@ -188,6 +139,7 @@ int filch_token_add_callback(struct filch_token *token, struct filch_token_callb
 	}
 	spin_release(lock_of(token));
 	if (now) {
+		filch__callback_run_begin(callback);
 		fn(arg);
 		filch__callback_run_end(callback);
 	}
@@ -196,23 +148,26 @@ int filch_token_add_callback(struct filch_token *token, struct filch_token_callb
 
 bool filch_token_remove_callback(struct filch_token_callback *callback)
 {
-	bool queued;
+	bool queued = false;
+	uint32_t state;
 
-	if (!callback || !callback->token)
+	if (!callback)
 		return false;
-	/* acquire: pairs with the release in run_end. What has run needs its token no more. */
-	if (word32_load_acquire(&callback->state) == CALLBACK_DONE)
-		return false;
-	spin_acquire(lock_of(callback->token));
-	/* relaxed: under the lock. */
-	queued = word32_load_relaxed(&callback->state) == CALLBACK_QUEUED;
-	if (queued) {
-		filch__callback_unlink(callback);
+	/* acquire: pairs with the releases in run_begin and run_end. Only a queued one needs its
+	 * token. */
+	state = word32_load_acquire(&callback->state);
+	if (state == CALLBACK_QUEUED) {
+		spin_acquire(lock_of(callback->token));
 		/* relaxed: under the lock. */
-		word32_store_relaxed(&callback->state, CALLBACK_IDLE);
+		queued = word32_load_relaxed(&callback->state) == CALLBACK_QUEUED;
+		if (queued) {
+			filch__callback_unlink(callback);
+			/* relaxed: under the lock. */
+			word32_store_relaxed(&callback->state, CALLBACK_IDLE);
+		}
+		spin_release(lock_of(callback->token));
 	}
-	spin_release(lock_of(callback->token));
-	/* acquire: pairs with the release in run_end. */
+	/* acquire: pairs with the releases in run_begin and run_end. */
 	while (!queued && word32_load_acquire(&callback->state) == CALLBACK_RUNNING &&
 	       callback->thread != this_thread())
 		filch__thread_yield();

@@ -4,16 +4,31 @@
 
 #include <filch/token.h>
 
+struct scheduler;
+
 /* Makes the token READY and links it and its ancestors, from the bottom up. */
 void filch__token_link(struct filch_token *token);
 
-/* Where the token's deadline and its tasks are; cancels read it under the lock. */
+/*
+ * Where the token's timer and its tasks are; cancels read it under the lock. Called while the timer
+ * is not armed: it belongs to a heap of that runtime from then on.
+ */
 void filch__token_set_scheduler(struct filch_token *token, void *scheduler);
+/* The token that is being entered now belongs to this runtime (NULL: to none), its deadline, too.
+ * -ENOMEM. */
+int filch__token_bring(struct filch_token *token, struct scheduler *scheduler);
+/* Waits until no canceller knows the token. */
+void filch__token_wait_for_pins(struct filch_token *token);
+/* Takes the deadline away. After the return it does not expire any more. */
+void filch__token_disarm(struct filch_token *token);
 
 /* Under the token's lock. */
 void filch__callback_unlink(struct filch_token_callback *callback);
 void filch__callback_run_begin(struct filch_token_callback *callback);
 /* The last touch. */
 void filch__callback_run_end(struct filch_token_callback *callback);
+/* The callback by which an entered token, its argument, hears of the enclosing scope's cancel. A
+ * canceller does not call it but goes on with that token: no recursion. */
+void filch__enclosing_cancelled(void *token);
 
 #endif

@@ -91,7 +91,7 @@ static int end_limits(struct limits *limits, struct parker *parker, enum park_ou
 	if (outcome == PARK_CLOSED && limits->failure < 0)
 		return limits->failure;
 	if (outcome == PARK_TIMED_OUT && limits->first) {
-		filch__token_cancel(limits->first, -ETIMEDOUT, NULL);
+		filch__token_expire(limits->first, NULL);
 		return -ECANCELED;
 	}
 	return error_of(outcome);

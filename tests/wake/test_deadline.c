@@ -1,4 +1,5 @@
 /* Deadlines of scopes, in tasks and set by plain threads. */
+#include "platform/fault.h"
 #include "platform/sanitizer.h"
 #include "wake/scopes.h"
 
@@ -73,6 +74,92 @@ static int both_expire(void *arg)
 Test(deadline, of_two_equal_deadlines_the_outer_one_expires)
 {
 	cr_assert_eq(run_with(1, both_expire, NULL), 0);
+}
+
+/* TO2: the two timers stand in the heaps of different workers. */
+static int inherits_an_equal_deadline(void *arg)
+{
+	struct filch_token inner;
+
+	filch_token_init(&inner);
+	filch_token_set_deadline(&inner, *(filch_time *)arg); /* refused when the outer one is over */
+	filch_scope_enter(&inner);
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
+	cr_expect(!filch_token_expired(&inner));
+	leave(&inner);
+	return 0;
+}
+
+static int equal_on_many_workers(void *arg)
+{
+	(void)arg;
+	for (int round = 0; round < 50; round++) {
+		filch_time when = filch_now() + 2 * FILCH_MILLISECOND;
+		struct filch_token outer;
+		struct filch_group group;
+
+		enter_until(&outer, when);
+		filch_group_open(&group, NULL);
+		for (int i = 0; i < 8; i++)
+			filch_group_spawn(&group, inherits_an_equal_deadline, &when);
+		cr_expect_eq(filch_group_close(&group), -ECANCELED);
+		cr_expect(filch_token_expired(&outer));
+		leave(&outer);
+	}
+	return 0;
+}
+
+Test(deadline, of_equal_deadlines_the_outermost_expires_whoever_keeps_the_time)
+{
+	play(equal_on_many_workers);
+}
+
+/* TO2: the outer one has passed, but nobody has had the time to say so. */
+static int equal_and_late(void *arg)
+{
+	filch_time when = filch_now() + FILCH_MILLISECOND;
+	struct filch_token outer, inner;
+
+	(void)arg;
+	enter_until(&outer, when);
+	spin_until(when + FILCH_MILLISECOND);
+	filch_token_init(&inner);
+	filch_token_set_deadline(&inner, when);
+	filch_scope_enter(&inner);
+	cr_expect_eq(filch_checkpoint(), -ECANCELED);
+	cr_expect(!filch_token_expired(&inner));
+	leave(&inner);
+	cr_expect(filch_token_expired(&outer));
+	leave(&outer);
+	return 0;
+}
+
+Test(deadline, the_same_when_both_are_found_in_the_past)
+{
+	play(equal_and_late);
+}
+
+static int fails_with_timeout(void *arg)
+{
+	(void)arg;
+	return -ETIMEDOUT;
+}
+
+static int group_fails_with_timeout(void *arg)
+{
+	struct filch_group group;
+
+	(void)arg;
+	filch_group_open(&group, NULL);
+	filch_group_spawn(&group, fails_with_timeout, NULL);
+	cr_expect_eq(filch_group_close(&group), -ETIMEDOUT);
+	cr_expect(!filch_token_expired(&group.token));
+	return 0;
+}
+
+Test(deadline, a_childs_timeout_is_no_expiry_of_the_group)
+{
+	play(group_fails_with_timeout);
 }
 
 /* TO3, TO4, G8 */
@@ -331,4 +418,75 @@ Test(deadline, a_deadline_set_by_a_thread_holds_in_the_task_that_enters_it)
 	cr_assert_eq(filch_token_set_deadline(&token, filch_now() + 20 * FILCH_MILLISECOND), 0);
 	cr_assert_eq(run_with(2, enters_a_threads_token, &token), 0);
 	filch_token_fini(&token);
+}
+
+/* ---- No memory for the timer ---- */
+
+static int finds_no_room(void *arg)
+{
+	struct filch_token *token = arg, other;
+
+	filch__fault_set(FILCH__FAULT_ALLOCATE, 1, UINT32_MAX);
+	cr_expect_eq(filch_scope_enter(token), -ENOMEM);
+	filch_token_init(&other);
+	cr_expect_eq(filch_token_set_deadline(&other, filch_now() + LONG), -ENOMEM);
+	cr_expect_eq(filch_token_deadline(&other), FILCH_NEVER);
+	filch__fault_clear();
+	filch_token_fini(&other);
+	cr_expect_eq(filch_scope_enter(token), 0);
+	cr_expect_eq(filch_sleep(10 * FILCH_SECOND), -ECANCELED);
+	cr_expect(filch_token_expired(token));
+	return filch_scope_leave(token);
+}
+
+Test(deadline, without_memory_for_its_timer_a_scope_is_refused_and_later_entered)
+{
+	struct filch_token token;
+
+	filch_token_init(&token);
+	cr_assert_eq(filch_token_set_deadline(&token, filch_now() + 500 * FILCH_MILLISECOND), 0);
+	cr_assert_eq(run_with(1, finds_no_room, &token), 0);
+	filch_token_fini(&token);
+}
+
+/* ---- Moved while those below look ---- */
+
+static int looks_up(void *arg)
+{
+	int *stop = arg;
+
+	while (!flag_get(stop)) {
+		filch_time deadline = filch_scope_deadline();
+
+		if (deadline < LONG)
+			cr_expect(false, "deadline %lld", (long long)deadline);
+		filch_yield();
+	}
+	return 0;
+}
+
+static int moves_while_children_look(void *arg)
+{
+	struct filch_token token;
+	struct filch_group group;
+	int stop = 0;
+
+	(void)arg;
+	enter(&token, LONG);
+	filch_group_open(&group, NULL);
+	for (int i = 0; i < 4; i++)
+		filch_group_spawn(&group, looks_up, &stop);
+	for (int i = 0; i < 200; i++) {
+		cr_expect_eq(filch_token_set_deadline(&token, filch_now() + LONG + i), 0);
+		filch_yield();
+	}
+	flag_add(&stop);
+	cr_expect_eq(filch_group_close(&group), 0);
+	leave(&token);
+	return 0;
+}
+
+Test(deadline, it_may_be_moved_while_children_ask_for_it)
+{
+	play(moves_while_children_look);
 }

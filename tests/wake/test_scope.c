@@ -134,6 +134,94 @@ Test(scope, five_thousand_levels_are_cancelled_on_a_small_stack)
 	play(goes_deep);
 }
 
+/* CN14: each in a tree of its own, so that only its enclosing scope tells it. */
+static int goes_deep_in_foreign_trees(void *arg)
+{
+	struct filch_token *deep = calloc(DEEP, sizeof(*deep));
+
+	(void)arg;
+	for (int i = 0; i < DEEP; i++) {
+		filch_token_init_below(&deep[i], NULL, 0);
+		filch_scope_enter(&deep[i]);
+	}
+	cr_expect(filch_token_cancel(&deep[0], -EINTR));
+	for (int i = DEEP; i-- > 0;) {
+		if (filch_token_reason(&deep[i]) != -EINTR)
+			cr_expect(false, "level %d", i);
+		leave(&deep[i]);
+	}
+	free(deep);
+	return 0;
+}
+
+Test(scope, five_thousand_foreign_trees_are_cancelled_on_a_small_stack)
+{
+	play(goes_deep_in_foreign_trees);
+}
+
+static int refuses_a_groups_token(void *arg)
+{
+	struct filch_group group;
+
+	(void)arg;
+	filch_group_open(&group, NULL);
+	cr_expect_eq(filch_scope_enter(&group.token), -EINVAL);
+	return filch_group_close(&group);
+}
+
+Test(scope, a_groups_own_token_is_no_scope_to_enter)
+{
+	play(refuses_a_groups_token);
+}
+
+/* ---- Tokens that outlive runtimes ---- */
+
+static int makes_token(void *arg)
+{
+	return filch_token_init_below(arg, NULL, 0);
+}
+
+Test(scope, a_token_made_in_a_task_may_be_cancelled_when_its_runtime_is_gone)
+{
+	struct filch_token token;
+
+	cr_assert_eq(run_with(2, makes_token, &token), 0);
+	cr_assert(filch_token_cancel(&token, -EINTR));
+	cr_assert_eq(filch_token_reason(&token), -EINTR);
+	filch_token_fini(&token);
+}
+
+static int enters_with_a_deadline(void *arg)
+{
+	struct filch_token *token = arg;
+
+	cr_expect_eq(filch_token_set_deadline(token, filch_now() + LONG), 0);
+	cr_expect_eq(filch_scope_enter(token), 0);
+	cr_expect_eq(filch_sleep(1), 0);
+	cr_expect_eq(filch_token_set_deadline(token, filch_now() + FILCH_MILLISECOND), 0);
+	cr_expect_eq(filch_sleep(LONG), filch_token_expired(token) ? -ECANCELED : 0);
+	return filch_scope_leave(token);
+}
+
+static int enters_and_leaves(void *arg)
+{
+	cr_expect_eq(filch_token_set_deadline(arg, filch_now() + LONG), 0);
+	cr_expect_eq(filch_scope_enter(arg), 0);
+	return filch_scope_leave(arg);
+}
+
+Test(scope, a_token_may_be_entered_in_one_runtime_after_another)
+{
+	struct filch_token token;
+
+	filch_token_init(&token);
+	for (unsigned i = 0; i < 8; i++)
+		cr_assert_eq(run_with(1 + i % 2, enters_and_leaves, &token), 0);
+	cr_assert_eq(run_with(2, enters_with_a_deadline, &token), 0);
+	cr_assert(filch_token_expired(&token));
+	filch_token_fini(&token);
+}
+
 /* ---- Plain threads ---- */
 
 Test(scope, a_plain_thread_has_scopes_with_deadlines)
