@@ -44,19 +44,9 @@ static inline void word32_store_release(struct filch_word32 *word, uint32_t valu
 	__atomic_store_n(&word->value, value, __ATOMIC_RELEASE);
 }
 
-static inline void word32_store_seq_cst(struct filch_word32 *word, uint32_t value)
-{
-	__atomic_store_n(&word->value, value, __ATOMIC_SEQ_CST);
-}
-
 static inline uint32_t word32_exchange_acquire(struct filch_word32 *word, uint32_t value)
 {
 	return __atomic_exchange_n(&word->value, value, __ATOMIC_ACQUIRE);
-}
-
-static inline uint32_t word32_exchange_release(struct filch_word32 *word, uint32_t value)
-{
-	return __atomic_exchange_n(&word->value, value, __ATOMIC_RELEASE);
 }
 
 static inline uint32_t word32_exchange_acq_rel(struct filch_word32 *word, uint32_t value)
@@ -76,32 +66,11 @@ static inline bool word32_cas_relaxed(struct filch_word32 *word, uint32_t *expec
 					   __ATOMIC_RELAXED);
 }
 
-static inline bool word32_cas_acquire(struct filch_word32 *word, uint32_t *expected,
-				      uint32_t desired)
-{
-	return __atomic_compare_exchange_n(&word->value, expected, desired, false, __ATOMIC_ACQUIRE,
-					   __ATOMIC_RELAXED);
-}
-
-static inline bool word32_cas_release(struct filch_word32 *word, uint32_t *expected,
-				      uint32_t desired)
-{
-	return __atomic_compare_exchange_n(&word->value, expected, desired, false, __ATOMIC_RELEASE,
-					   __ATOMIC_RELAXED);
-}
-
 static inline bool word32_cas_acq_rel(struct filch_word32 *word, uint32_t *expected,
 				      uint32_t desired)
 {
 	return __atomic_compare_exchange_n(&word->value, expected, desired, false, __ATOMIC_ACQ_REL,
 					   __ATOMIC_RELAXED);
-}
-
-static inline bool word32_cas_acq_rel_acquire(struct filch_word32 *word, uint32_t *expected,
-					      uint32_t desired)
-{
-	return __atomic_compare_exchange_n(&word->value, expected, desired, false, __ATOMIC_ACQ_REL,
-					   __ATOMIC_ACQUIRE);
 }
 
 static inline bool word32_cas_seq_cst(struct filch_word32 *word, uint32_t *expected,
@@ -114,11 +83,6 @@ static inline bool word32_cas_seq_cst(struct filch_word32 *word, uint32_t *expec
 static inline uint32_t word32_add_relaxed(struct filch_word32 *word, uint32_t value)
 {
 	return __atomic_fetch_add(&word->value, value, __ATOMIC_RELAXED);
-}
-
-static inline uint32_t word32_add_acquire(struct filch_word32 *word, uint32_t value)
-{
-	return __atomic_fetch_add(&word->value, value, __ATOMIC_ACQUIRE);
 }
 
 static inline uint32_t word32_add_release(struct filch_word32 *word, uint32_t value)
@@ -141,11 +105,6 @@ static inline uint32_t word32_sub_relaxed(struct filch_word32 *word, uint32_t va
 	return __atomic_fetch_sub(&word->value, value, __ATOMIC_RELAXED);
 }
 
-static inline uint32_t word32_sub_acquire(struct filch_word32 *word, uint32_t value)
-{
-	return __atomic_fetch_sub(&word->value, value, __ATOMIC_ACQUIRE);
-}
-
 static inline uint32_t word32_sub_release(struct filch_word32 *word, uint32_t value)
 {
 	return __atomic_fetch_sub(&word->value, value, __ATOMIC_RELEASE);
@@ -166,11 +125,6 @@ static inline uint32_t word32_or_relaxed(struct filch_word32 *word, uint32_t val
 	return __atomic_fetch_or(&word->value, value, __ATOMIC_RELAXED);
 }
 
-static inline uint32_t word32_or_acquire(struct filch_word32 *word, uint32_t value)
-{
-	return __atomic_fetch_or(&word->value, value, __ATOMIC_ACQUIRE);
-}
-
 static inline uint32_t word32_or_release(struct filch_word32 *word, uint32_t value)
 {
 	return __atomic_fetch_or(&word->value, value, __ATOMIC_RELEASE);
@@ -181,34 +135,14 @@ static inline uint32_t word32_or_acq_rel(struct filch_word32 *word, uint32_t val
 	return __atomic_fetch_or(&word->value, value, __ATOMIC_ACQ_REL);
 }
 
-static inline uint32_t word32_or_seq_cst(struct filch_word32 *word, uint32_t value)
-{
-	return __atomic_fetch_or(&word->value, value, __ATOMIC_SEQ_CST);
-}
-
 static inline uint32_t word32_and_relaxed(struct filch_word32 *word, uint32_t value)
 {
 	return __atomic_fetch_and(&word->value, value, __ATOMIC_RELAXED);
 }
 
-static inline uint32_t word32_and_acquire(struct filch_word32 *word, uint32_t value)
-{
-	return __atomic_fetch_and(&word->value, value, __ATOMIC_ACQUIRE);
-}
-
 static inline uint32_t word32_and_release(struct filch_word32 *word, uint32_t value)
 {
 	return __atomic_fetch_and(&word->value, value, __ATOMIC_RELEASE);
-}
-
-static inline uint32_t word32_and_acq_rel(struct filch_word32 *word, uint32_t value)
-{
-	return __atomic_fetch_and(&word->value, value, __ATOMIC_ACQ_REL);
-}
-
-static inline uint32_t word32_and_seq_cst(struct filch_word32 *word, uint32_t value)
-{
-	return __atomic_fetch_and(&word->value, value, __ATOMIC_SEQ_CST);
 }
 
 static inline uint64_t word64_load_relaxed(const struct filch_word64 *word)
@@ -241,26 +175,6 @@ static inline void word64_store_seq_cst(struct filch_word64 *word, uint64_t valu
 	__atomic_store_n(&word->value, value, __ATOMIC_SEQ_CST);
 }
 
-static inline uint64_t word64_exchange_acquire(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_exchange_n(&word->value, value, __ATOMIC_ACQUIRE);
-}
-
-static inline uint64_t word64_exchange_release(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_exchange_n(&word->value, value, __ATOMIC_RELEASE);
-}
-
-static inline uint64_t word64_exchange_acq_rel(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_exchange_n(&word->value, value, __ATOMIC_ACQ_REL);
-}
-
-static inline uint64_t word64_exchange_seq_cst(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_exchange_n(&word->value, value, __ATOMIC_SEQ_CST);
-}
-
 static inline bool word64_cas_relaxed(struct filch_word64 *word, uint64_t *expected,
 				      uint64_t desired)
 {
@@ -289,28 +203,9 @@ static inline bool word64_cas_acq_rel(struct filch_word64 *word, uint64_t *expec
 					   __ATOMIC_RELAXED);
 }
 
-static inline bool word64_cas_acq_rel_acquire(struct filch_word64 *word, uint64_t *expected,
-					      uint64_t desired)
-{
-	return __atomic_compare_exchange_n(&word->value, expected, desired, false, __ATOMIC_ACQ_REL,
-					   __ATOMIC_ACQUIRE);
-}
-
-static inline bool word64_cas_seq_cst(struct filch_word64 *word, uint64_t *expected,
-				      uint64_t desired)
-{
-	return __atomic_compare_exchange_n(&word->value, expected, desired, false, __ATOMIC_SEQ_CST,
-					   __ATOMIC_RELAXED);
-}
-
 static inline uint64_t word64_add_relaxed(struct filch_word64 *word, uint64_t value)
 {
 	return __atomic_fetch_add(&word->value, value, __ATOMIC_RELAXED);
-}
-
-static inline uint64_t word64_add_acquire(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_fetch_add(&word->value, value, __ATOMIC_ACQUIRE);
 }
 
 static inline uint64_t word64_add_release(struct filch_word64 *word, uint64_t value)
@@ -333,74 +228,14 @@ static inline uint64_t word64_sub_relaxed(struct filch_word64 *word, uint64_t va
 	return __atomic_fetch_sub(&word->value, value, __ATOMIC_RELAXED);
 }
 
-static inline uint64_t word64_sub_acquire(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_fetch_sub(&word->value, value, __ATOMIC_ACQUIRE);
-}
-
-static inline uint64_t word64_sub_release(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_fetch_sub(&word->value, value, __ATOMIC_RELEASE);
-}
-
 static inline uint64_t word64_sub_acq_rel(struct filch_word64 *word, uint64_t value)
 {
 	return __atomic_fetch_sub(&word->value, value, __ATOMIC_ACQ_REL);
 }
 
-static inline uint64_t word64_sub_seq_cst(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_fetch_sub(&word->value, value, __ATOMIC_SEQ_CST);
-}
-
-static inline uint64_t word64_or_relaxed(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_fetch_or(&word->value, value, __ATOMIC_RELAXED);
-}
-
-static inline uint64_t word64_or_acquire(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_fetch_or(&word->value, value, __ATOMIC_ACQUIRE);
-}
-
-static inline uint64_t word64_or_release(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_fetch_or(&word->value, value, __ATOMIC_RELEASE);
-}
-
 static inline uint64_t word64_or_acq_rel(struct filch_word64 *word, uint64_t value)
 {
 	return __atomic_fetch_or(&word->value, value, __ATOMIC_ACQ_REL);
-}
-
-static inline uint64_t word64_or_seq_cst(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_fetch_or(&word->value, value, __ATOMIC_SEQ_CST);
-}
-
-static inline uint64_t word64_and_relaxed(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_fetch_and(&word->value, value, __ATOMIC_RELAXED);
-}
-
-static inline uint64_t word64_and_acquire(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_fetch_and(&word->value, value, __ATOMIC_ACQUIRE);
-}
-
-static inline uint64_t word64_and_release(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_fetch_and(&word->value, value, __ATOMIC_RELEASE);
-}
-
-static inline uint64_t word64_and_acq_rel(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_fetch_and(&word->value, value, __ATOMIC_ACQ_REL);
-}
-
-static inline uint64_t word64_and_seq_cst(struct filch_word64 *word, uint64_t value)
-{
-	return __atomic_fetch_and(&word->value, value, __ATOMIC_SEQ_CST);
 }
 
 static inline void *pointer_load_relaxed(const struct filch_pointer *word)
@@ -438,55 +273,15 @@ static inline void *pointer_exchange_acquire(struct filch_pointer *word, void *v
 	return __atomic_exchange_n(&word->value, value, __ATOMIC_ACQUIRE);
 }
 
-static inline void *pointer_exchange_release(struct filch_pointer *word, void *value)
-{
-	return __atomic_exchange_n(&word->value, value, __ATOMIC_RELEASE);
-}
-
-static inline void *pointer_exchange_acq_rel(struct filch_pointer *word, void *value)
-{
-	return __atomic_exchange_n(&word->value, value, __ATOMIC_ACQ_REL);
-}
-
-static inline void *pointer_exchange_seq_cst(struct filch_pointer *word, void *value)
-{
-	return __atomic_exchange_n(&word->value, value, __ATOMIC_SEQ_CST);
-}
-
 static inline bool pointer_cas_relaxed(struct filch_pointer *word, void **expected, void *desired)
 {
 	return __atomic_compare_exchange_n(&word->value, expected, desired, false, __ATOMIC_RELAXED,
 					   __ATOMIC_RELAXED);
 }
 
-static inline bool pointer_cas_acquire(struct filch_pointer *word, void **expected, void *desired)
-{
-	return __atomic_compare_exchange_n(&word->value, expected, desired, false, __ATOMIC_ACQUIRE,
-					   __ATOMIC_RELAXED);
-}
-
 static inline bool pointer_cas_release(struct filch_pointer *word, void **expected, void *desired)
 {
 	return __atomic_compare_exchange_n(&word->value, expected, desired, false, __ATOMIC_RELEASE,
-					   __ATOMIC_RELAXED);
-}
-
-static inline bool pointer_cas_acq_rel(struct filch_pointer *word, void **expected, void *desired)
-{
-	return __atomic_compare_exchange_n(&word->value, expected, desired, false, __ATOMIC_ACQ_REL,
-					   __ATOMIC_RELAXED);
-}
-
-static inline bool pointer_cas_acq_rel_acquire(struct filch_pointer *word, void **expected,
-					       void *desired)
-{
-	return __atomic_compare_exchange_n(&word->value, expected, desired, false, __ATOMIC_ACQ_REL,
-					   __ATOMIC_ACQUIRE);
-}
-
-static inline bool pointer_cas_seq_cst(struct filch_pointer *word, void **expected, void *desired)
-{
-	return __atomic_compare_exchange_n(&word->value, expected, desired, false, __ATOMIC_SEQ_CST,
 					   __ATOMIC_RELAXED);
 }
 
