@@ -61,7 +61,7 @@ struct filch_group_outcome {
 	int reason; /* why it was cancelled; 0 when it was not */
 };
 
-/* Context: task. -EINVAL, -EPERM in a plain thread, -EBUSY when it is open. */
+/* Context: task. -EINVAL, -EPERM in a plain thread, -EBUSY when it is the one opened last. */
 FILCH_API int filch_group_open(struct filch_group *group,
 			       const struct filch_group_options *options);
 

@@ -52,6 +52,8 @@ FILCH_NOINLINE int filch_group_open(struct filch_group *group,
 	task = self->task;
 	if (unlikely(!task->scope))
 		return -EPERM;
+	if (unlikely(task->scope == &group->token))
+		return group->owner == task ? -EBUSY : -EPERM;
 	token_open(&group->token, task->scope, TOKEN_GROUP);
 	group->fiber = self;
 	group->owner = task;
@@ -279,8 +281,12 @@ FILCH_COLD void filch__group_failed(struct filch_group *group, struct filch_task
 		return;
 	}
 	filch__group_note(group);
-	if (group->failure == 0)
+	if (group->failure == 0) {
 		group->failure = (uint32_t)-status;
+		if (record)
+			/* relaxed: as in observe: its close tells. */
+			word32_store_relaxed(&record->observed, 1);
+	}
 	filch__group_noted(group);
 	if (group->policy == FILCH_GROUP_FAIL_FAST)
 		filch_token_cancel(&group->token, status);
@@ -314,10 +320,10 @@ FILCH_NOINLINE int filch_group_close(struct filch_group *group)
 
 	if (unlikely(!group))
 		return -EINVAL;
-	/* A task's scope is a group's token only while the task has that group open. */
-	if (unlikely(self->task->scope != &group->token))
-		return -EPERM;
 	task = self->task;
+	/* First the scope: then there is such a group, and it is ours or the one we are a child of. */
+	if (unlikely(task->scope != &group->token || group->owner != task))
+		return -EPERM;
 	join(self, group, task);
 	group->owner = NULL;
 	task->scope = group->token.parent;
@@ -347,8 +353,11 @@ int filch_group_run(const struct filch_group_options *options,
 	if (status < 0)
 		return status;
 	status = body(&group, arg);
-	if (status < 0 && status != -ECANCELED)
+	/* Told to end, and ended: no failure. A group that is closed says whether others should. */
+	if (status == -ECANCELED && filch__token_poll(&group.token, NULL))
+		status = 0;
+	if (status < 0)
 		filch_token_cancel(&group.token, status);
 	closed = filch_group_close(&group);
-	return status < 0 && (status != -ECANCELED || closed == 0) ? status : closed;
+	return status < 0 ? status : closed;
 }

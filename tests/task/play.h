@@ -1,4 +1,4 @@
-/* What the tests of tasks share: scenarios with 1, 2 and 8 workers, flags, children of a kind. */
+/* What the tests of tasks share: scenarios with 1 to 64 workers, flags, children of a kind. */
 #ifndef TESTS_TASK_PLAY_H
 #define TESTS_TASK_PLAY_H
 
@@ -14,12 +14,12 @@ static inline int run_with(unsigned workers, filch_task_fn *fn, void *arg)
 	return filch_run_with(&options, fn, arg);
 }
 
-/* A scenario is a task that returns 0; it runs with 1, 2 and 8 workers. */
+/* A scenario is a task that returns 0; it runs with 1, 2, 8 and 64 workers. */
 static inline void play(filch_task_fn *scenario)
 {
-	static const unsigned workers[] = { 1, 2, 8 };
+	static const unsigned workers[] = { 1, 2, 8, 64 };
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		cr_assert_eq(run_with(workers[i], scenario, NULL), 0, "with %u workers", workers[i]);
 }
 
@@ -80,6 +80,51 @@ static inline int count_up(void *arg)
 {
 	flag_add(arg);
 	return 0;
+}
+
+/* A group, and what its members tell the test. */
+struct team {
+	struct filch_group group;
+	int ended, ready, go;
+	int status;
+};
+
+/* Ends after others have had their turn. */
+static inline int end_late(void *arg)
+{
+	for (int i = 0; i < 3; i++)
+		filch_yield();
+	flag_add(arg);
+	return 0;
+}
+
+static inline int waits_for_go(void *arg)
+{
+	struct team *team = arg;
+
+	flag_add(&team->ready);
+	flag_await(&team->go, 1);
+	return 0;
+}
+
+static inline int tell(void *arg)
+{
+	flag_add(&((struct team *)arg)->go);
+	return 0;
+}
+
+static inline int fail_when_told(void *arg)
+{
+	struct team *team = arg;
+
+	flag_await(&team->go, 1);
+	return team->status;
+}
+
+static inline int note_checkpoint(void *arg)
+{
+	*(int *)arg = filch_checkpoint();
+	return *(int *)arg;
 }
 
 #endif
