@@ -1,7 +1,6 @@
 /* The signal handler, its stack, and the list of pools it knows. */
 #include "memory/overflow.h"
 
-#include "platform/allocate.h"
 #include "platform/pages.h"
 
 #include <errno.h>
@@ -212,33 +211,31 @@ void filch__overflow_unwatch(struct overflow_watch *watch)
 
 /* ---- the signal stack ---- */
 
-struct overflow_stack {
-	char *lo;
-	size_t size;
-};
-
-struct overflow_stack *filch__overflow_enter_thread(void)
+/* The same in every thread, so the address says all. */
+static size_t signal_stack_size(void)
 {
 	long least = sysconf(_SC_MINSIGSTKSZ);
 	size_t page = filch__pages_size();
-	struct overflow_stack *stack;
+	size_t size = ROOM_FOR_HANDLER + (least > 0 ? (size_t)least : 0);
+
+	return (size + page - 1) & ~(page - 1);
+}
+
+struct overflow_stack *filch__overflow_enter_thread(void)
+{
 	stack_t now;
 
 	if (sigaltstack(NULL, &now) != 0 || !(now.ss_flags & SS_DISABLE))
 		return NULL;
-	stack = filch__allocate(NULL, sizeof(*stack));
-	if (!stack)
+	now = (stack_t){ .ss_size = signal_stack_size() };
+	now.ss_sp = filch__pages_map(now.ss_size);
+	if (!now.ss_sp)
 		return NULL;
-	stack->size = ROOM_FOR_HANDLER + (least > 0 ? (size_t)least : 0);
-	stack->size = (stack->size + page - 1) & ~(page - 1);
-	stack->lo = filch__pages_map(stack->size);
-	now = (stack_t){ .ss_sp = stack->lo, .ss_size = stack->size };
-	if (stack->lo && sigaltstack(&now, NULL) == 0)
-		return stack;
-	if (stack->lo)
-		filch__pages_unmap(stack->lo, stack->size);
-	filch__free(NULL, stack);
-	return NULL;
+	if (sigaltstack(&now, NULL) != 0) {
+		filch__pages_unmap(now.ss_sp, now.ss_size);
+		return NULL;
+	}
+	return (struct overflow_stack *)now.ss_sp;
 }
 
 void filch__overflow_leave_thread(struct overflow_stack *stack)
@@ -248,6 +245,5 @@ void filch__overflow_leave_thread(struct overflow_stack *stack)
 	if (!stack)
 		return;
 	sigaltstack(&none, NULL);
-	filch__pages_unmap(stack->lo, stack->size);
-	filch__free(NULL, stack);
+	filch__pages_unmap(stack, signal_stack_size());
 }

@@ -27,7 +27,7 @@ int filch__overflow_watch(struct overflow_watch *watch);
 void filch__overflow_unwatch(struct overflow_watch *watch);
 
 /* The signal stack of the caller's thread. NULL: it has one already, or there is no memory. */
-struct overflow_stack;
+struct overflow_stack; /* its lowest byte; nothing lies there */
 struct overflow_stack *filch__overflow_enter_thread(void);
 /* In the same thread; NULL is accepted. */
 void filch__overflow_leave_thread(struct overflow_stack *stack);
