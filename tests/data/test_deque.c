@@ -30,7 +30,7 @@ static void fill(struct deque *deque, uintptr_t from, uintptr_t to)
 Test(deque, bottom_is_last_in_first_out)
 {
 	struct deque deque;
-	struct deque_item got;
+	struct deque_item got = { 0 };
 
 	cr_assert_eq(filch__deque_init(&deque, 4, NULL), 0);
 	fill(&deque, 0, 100);
