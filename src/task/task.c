@@ -192,7 +192,7 @@ int filch_task_wait_until(struct filch_task *task, int *status, filch_time deadl
 			return -ESHUTDOWN;
 		if (is_ancestor(task))
 			return -EDEADLK;
-		own = wait_for(task, deadline);
+		own = filch__wait_is_over(deadline) ? -ETIMEDOUT : wait_for(task, deadline);
 		if (own < 0)
 			return own;
 	}

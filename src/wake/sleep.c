@@ -31,7 +31,7 @@ int filch_sleep_until(filch_time deadline)
 {
 	int status = filch__wait_enter();
 
-	if (status < 0 || deadline <= 0 || deadline <= filch__clock_now())
+	if (status < 0 || filch__wait_is_over(deadline))
 		return status;
 	status = filch__wait_sleep(deadline);
 	return status == -ETIMEDOUT ? 0 : status;

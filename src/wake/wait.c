@@ -2,6 +2,7 @@
 #include "wake/wait.h"
 
 #include "base/panic.h"
+#include "platform/clock.h"
 #include "sched/worker.h"
 #include "wake/timer.h"
 #include "wake/token.h"
@@ -112,6 +113,11 @@ int filch__wait_sleep(filch_time deadline)
 
 	filch__waiter_begin(&waiter);
 	return filch__waiter_wait(&waiter, deadline);
+}
+
+bool filch__wait_is_over(filch_time deadline)
+{
+	return deadline != FILCH_NEVER && (deadline <= 0 || deadline <= filch__clock_now());
 }
 
 int filch__wait_enter(void)

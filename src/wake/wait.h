@@ -37,6 +37,8 @@ static inline bool waiter_grant(struct waiter *waiter)
 /* Parks for nothing but time: -ETIMEDOUT at the deadline, or -ECANCELED. */
 int filch__wait_sleep(filch_time deadline);
 
+/* A deadline that has passed: the call polls once, and does not park. */
+bool filch__wait_is_over(filch_time deadline);
 /* What a blocking call does first: -ECANCELED, or charges the budget (and may yield) and 0. */
 int filch__wait_enter(void);
 /* Lets every other ready task go first. Only in a task. */
