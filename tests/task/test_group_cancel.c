@@ -202,40 +202,55 @@ Test(group, thousands_of_parked_children_come_back_and_leave_no_entry, .timeout 
 	play(cancels_the_parked);
 }
 
-
 /* ---- Readiness ---- */
+
+struct pending_start {
+	struct team team;
+	struct filch_token token; /* of the scope in which the start is called */
+};
+
+static int says_that_it_runs(void *arg)
+{
+	struct team *team = arg;
+
+	flag_add(&team->ready);
+	return sleep_and_count(&team->ended);
+}
 
 static int starts_what_never_gets_ready(void *arg)
 {
-	struct team *team = arg;
-	struct filch_token token;
+	struct pending_start *pending = arg;
+	struct team *team = &pending->team;
 	struct filch_task *task = NULL;
 
-	filch_token_init(&token);
-	filch_token_set_deadline(&token, filch_now() + FILCH_MILLISECOND);
-	filch_scope_enter(&token);
-	cr_expect_eq(filch_group_start(&team->group, NULL, sleep_and_count, &team->ended, NULL, &task),
+	cr_expect_eq(filch_scope_enter(&pending->token), 0);
+	cr_expect_eq(filch_group_start(&team->group, NULL, says_that_it_runs, team, NULL, &task),
 		     -ECANCELED);
-	filch_scope_leave(&token);
-	filch_token_fini(&token);
+	filch_scope_leave(&pending->token);
 	cr_expect_null(task);
 	cr_expect_eq(flag_get(&team->ended), 1); /* it was cancelled, and has ended */
+	flag_add(&team->status);
 	return 0;
 }
 
 /* TG15: the start is withdrawn, the group and its other children go on. */
 static int withdraws_a_start(void *arg)
 {
-	struct team team = { .ended = 0 };
+	struct pending_start pending = { .team = { .ended = 0 } };
+	struct team *team = &pending.team;
 
 	(void)arg;
-	filch_group_open(&team.group, NULL);
-	filch_group_spawn(&team.group, waits_for_go, &team);
-	filch_group_spawn(&team.group, starts_what_never_gets_ready, &team);
-	flag_await(&team.ended, 1);
+	filch_token_init_below(&pending.token, NULL, 0);
+	filch_group_open(&team->group, NULL);
+	filch_group_spawn(&team->group, waits_for_go, team);
+	filch_group_spawn(&team->group, starts_what_never_gets_ready, &pending);
+	flag_await(&team->ready, 2);
+	filch_token_cancel(&pending.token, 0);
+	flag_await(&team->status, 1);
 	cr_expect_eq(filch_checkpoint(), 0);
-	flag_add(&team.go);
-	cr_expect_eq(filch_group_close(&team.group), 0);
+	flag_add(&team->go);
+	cr_expect_eq(filch_group_close(&team->group), 0);
+	filch_token_fini(&pending.token);
 	return 0;
 }
 
