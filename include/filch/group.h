@@ -76,9 +76,9 @@ FILCH_API int filch_group_spawn_with(struct filch_group *group,
 				     const struct filch_task_options *options, filch_task_fn *fn,
 				     void *arg, struct filch_task **task);
 /*
- * Spawns and waits until the child calls filch_task_started(). The child's failure
- * before that is returned; -ECHILD when it ended without calling. A cancel of the
- * caller cancels the child alone.
+ * Spawns and waits until the child calls filch_task_started(). The child's failure before that
+ * is returned, and does not concern the group; -ECHILD when it ended otherwise without calling. A
+ * cancel of the caller cancels the child alone, and waits for its end.
  */
 FILCH_API int filch_group_start(struct filch_group *group, const struct filch_task_options *options,
 				filch_task_fn *fn, void *arg, void **value,

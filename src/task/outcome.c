@@ -1,4 +1,4 @@
-/* Children with a handle: spawning them, their readiness, their outcomes. */
+/* Children with a handle: spawning them, their outcomes. */
 #include "task/task.h"
 
 #include "base/panic.h"
@@ -40,32 +40,43 @@ static void count_handle(struct filch_group *group, int change)
 	filch__group_noted(group);
 }
 
-static int spawn_record(struct filch_group *group, const struct filch_task_options *options,
-			filch_task_fn *fn, void *arg, struct task_start *start,
-			struct filch_task **task)
+void filch__group_keep_outcome(struct filch_group *group, struct filch_task *record)
 {
-	struct scheduler *scheduler = filch__scheduler_self();
-	struct filch_task *record;
-	int status;
+	record->flags |= TASK_OUTCOME;
+	count_handle(group, 1);
+}
+
+/* Before the group is touched: it may not be open, or not be a group yet. */
+static int check_spawn(const struct filch_group *group, filch_task_fn *fn)
+{
+	struct fiber *self = filch__fiber_self();
 
 	if (!group || !fn)
 		return -EINVAL;
-	if (!scheduler)
-		return -EPERM;
-	status = filch__task_create(&record, scheduler, options, task != NULL);
+	return self && filch__task_is_member(self->task, group) ? 0 : -EPERM;
+}
+
+int filch__group_spawn_handle(struct filch_group *group, const struct filch_task_options *options,
+			      filch_task_fn *fn, void *arg, struct task_start *start,
+			      struct filch_task **task)
+{
+	struct filch_task *record;
+	int status = check_spawn(group, fn);
+
+	if (status == 0)
+		status =
+			filch__task_create(&record, filch__scheduler_self(), options, task != NULL);
 	if (status < 0)
 		return status;
-	if (task) {
-		record->flags |= TASK_OUTCOME;
-		count_handle(group, 1);
-	}
 	record->start = start;
+	if (task && !start)
+		filch__group_keep_outcome(group, record);
 	status = filch__group_spawn_record(group, fn, arg, record);
 	if (status < 0) {
-		if (task) {
+		if (record->flags & TASK_OUTCOME)
 			count_handle(group, -1);
+		if (task)
 			filch_task_release(record);
-		}
 		filch_task_release(record);
 		return status;
 	}
@@ -77,76 +88,7 @@ static int spawn_record(struct filch_group *group, const struct filch_task_optio
 int filch_group_spawn_with(struct filch_group *group, const struct filch_task_options *options,
 			   filch_task_fn *fn, void *arg, struct filch_task **task)
 {
-	return spawn_record(group, options, fn, arg, NULL, task);
-}
-
-/* Cancelled before the child was ready: the child alone is cancelled, and awaited, since it
- * knows our frame. */
-static void withdraw_start(struct filch_task *record, struct task_start *start)
-{
-	struct filch_token shield;
-
-	filch_task_cancel(record, -ECANCELED);
-	filch_token_init_below(&shield, NULL, FILCH_TOKEN_SHIELD);
-	filch_scope_enter(&shield);
-	filch_task_wait(record, NULL);
-	filch_scope_leave(&shield);
-	filch_token_fini(&shield);
-	(void)start;
-}
-
-int filch_group_start(struct filch_group *group, const struct filch_task_options *options,
-		      filch_task_fn *fn, void *arg, void **value, struct filch_task **task)
-{
-	struct task_start start = { .started = false };
-	struct filch_task *record;
-	int own = filch__wait_enter();
-	int status;
-
-	if (own < 0)
-		return own;
-	if (!filch__fiber_self())
-		return -EPERM;
-	filch__waiter_begin(&start.waiter);
-	status = spawn_record(group, options, fn, arg, &start, &record);
-	if (status < 0) {
-		filch__waiter_abort(&start.waiter);
-		return status;
-	}
-	own = filch__waiter_wait(&start.waiter, FILCH_NEVER);
-	if (own < 0)
-		withdraw_start(record, &start);
-	else if (!start.started)
-		own = filch_task_wait(record, &status) < 0 || status >= 0 ? -ECHILD : status;
-	else if (value)
-		*value = start.value;
-	if (own == 0 && task)
-		*task = record;
-	else
-		filch_task_release(record);
-	return own;
-}
-
-int filch_task_started(void *value)
-{
-	struct filch_task *record = filch_task_self();
-	int status = -EPERM;
-
-	if (!record)
-		return -EPERM;
-	spin_acquire(&record->lock);
-	if (record->start) {
-		record->start->value = value;
-		record->start->started = true;
-		waiter_grant(&record->start->waiter);
-		record->start = NULL;
-		record->flags |= TASK_STARTED;
-		status = 0;
-	} else if (record->flags & TASK_STARTED) {
-		status = -EALREADY;
-	}
-	spin_release(&record->lock);
-	return status;
+	return filch__group_spawn_handle(group, options, fn, arg, NULL, task);
 }
 
 void filch__group_add_outcome(struct filch_group *group, struct filch_task *record)

@@ -134,7 +134,8 @@ static FILCH_COLD void finish(const struct deque_item *item, int status, bool ca
 	struct filch_group *group = item_group(item);
 	struct filch_task *record = item_record(item);
 
-	if (status < 0 && !cancelled)
+	/* Who waits for its readiness is told instead. */
+	if (status < 0 && !cancelled && !(record && record->start))
 		filch__group_failed(group, record, status);
 	if (record)
 		filch__task_end(record, status, cancelled);

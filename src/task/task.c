@@ -84,11 +84,8 @@ void filch__task_end(struct filch_task *task, int status, bool was_cancelled)
 	task->was_cancelled = was_cancelled;
 	/* release: pairs with the acquire in is_done. */
 	word32_store_release(&task->done, 1);
-	if (task->start) {
-		task->start->ended = true;
-		waiter_grant(&task->start->waiter);
-		task->start = NULL;
-	}
+	if (task->start)
+		waiter_grant(&task->start->waiter); /* it may be gone now */
 	while ((link = list_pop_front(&task->joiners)))
 		waiter_grant(container_of(link, struct waiter, link)); /* it may be gone now */
 	spin_release(&task->lock);
@@ -207,15 +204,10 @@ int filch_task_wait(struct filch_task *task, int *status)
 
 bool filch_task_cancel(struct filch_task *task, int reason)
 {
-	bool first = false;
-
 	if (!task || is_left_behind(task))
 		return false;
-	/* The lock keeps the token linked below its group until the cancel has passed. */
-	spin_acquire(&task->lock);
-	first = !is_done(task);
-	spin_release(&task->lock);
-	return first && filch__token_cancel(&task->token, reason, task->scheduler);
+	/* The token is the record's: it may leave the tree meanwhile, but not go. */
+	return !is_done(task) && filch__token_cancel(&task->token, reason, task->scheduler);
 }
 
 int filch_task_cancel_and_wait(struct filch_task *task, int reason, int *status)

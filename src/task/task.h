@@ -26,8 +26,8 @@ enum task_flag {
 struct task_start {
 	struct waiter waiter;
 	void *value;
+	bool kept; /* the starter takes the handle */
 	bool started;
-	bool ended;
 };
 
 /*
@@ -41,10 +41,10 @@ struct filch_task {
 	struct filch_group *group; /* valid until it has ended */
 	struct filch_word32 references;
 	struct filch_word32 done; /* set once status is final */
-	struct spin lock;	  /* guards joiners and start */
+	struct spin lock;	  /* guards joiners */
 	struct list joiners;
 	struct list link; /* in its group's outcomes, or the runtime's live tasks */
-	struct task_start *start;
+	struct task_start *start; /* not ready yet; the task's own */
 	int status;
 	int reason; /* why its scope was cancelled */
 	uint32_t budget;
@@ -146,7 +146,13 @@ int filch__group_spawn_record(struct filch_group *group, filch_task_fn *fn, void
 /* Between the two: the group's lock, and its failure and outcomes ready to be written. */
 void filch__group_note(struct filch_group *group);
 void filch__group_noted(struct filch_group *group);
-
+/* A child with a record; `task` NULL: without a handle. `start` NULL: nobody waits for its readiness.
+ */
+int filch__group_spawn_handle(struct filch_group *group, const struct filch_task_options *options,
+			      filch_task_fn *fn, void *arg, struct task_start *start,
+			      struct filch_task **task);
+/* Its outcome will be asked for. Before it ends. */
+void filch__group_keep_outcome(struct filch_group *group, struct filch_task *record);
 /* The ended child joins the outcomes of its group. Before filch__group_child_done. */
 void filch__group_add_outcome(struct filch_group *group, struct filch_task *record);
 /* At the group's end: drops what was not asked for. */
