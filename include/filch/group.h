@@ -89,10 +89,13 @@ FILCH_API int filch_task_started(void *value);
 /* Joins all children. Returns the first failure, else -ECANCELED when the caller's scope was
  * cancelled, else 0. -EPERM from anyone but the owner, or out of order. */
 FILCH_API int filch_group_close(struct filch_group *group);
+/* Cancels the children and the body, as filch_token_cancel does. False when it is closed. Context:
+ * anywhere, while it is open. */
 FILCH_API bool filch_group_cancel(struct filch_group *group, int reason);
 /*
  * Waits for the next child that had a handle to end; each is given once, in the order of
- * their ends. -ENODATA when none is left. Owner only; parks.
+ * their ends. -ENODATA when none is left. The group's own cancel does not end the wait, one from
+ * above does: -ECANCELED. Owner only; parks.
  */
 FILCH_API int filch_group_next_outcome(struct filch_group *group,
 				       struct filch_group_outcome *outcome);

@@ -15,6 +15,8 @@
 
 static int configure(struct filch_group *group, const struct filch_group_options *options)
 {
+	int status = 0;
+
 	if (options->size < offsetof(struct filch_group_options, room) ||
 	    options->policy > FILCH_GROUP_SUPERVISE || options->deadline < 0)
 		return -EINVAL;
@@ -22,8 +24,8 @@ static int configure(struct filch_group *group, const struct filch_group_options
 	if (options->shield)
 		filch__token_make_shield(&group->token);
 	if (options->deadline > 0)
-		return filch_token_set_deadline(&group->token, options->deadline);
-	return 0;
+		status = filch_token_set_deadline(&group->token, options->deadline);
+	return status == -EBUSY ? 0 : status; /* cancelled already: it is born so */
 }
 
 static FILCH_COLD int configure_or_undo(struct filch_group *group,
@@ -335,7 +337,8 @@ FILCH_NOINLINE int filch_group_close(struct filch_group *group)
 
 bool filch_group_cancel(struct filch_group *group, int reason)
 {
-	if (!group || !group->fiber)
+	/* Closed: the owner's runtime may be gone. */
+	if (!group || !group->owner)
 		return false;
 	return filch__token_cancel(&group->token, reason,
 				   ((struct fiber *)group->fiber)->scheduler);

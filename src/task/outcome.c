@@ -143,6 +143,39 @@ static int next_outcome(struct filch_group *group, struct filch_task **record)
 	}
 }
 
+static int ask(struct filch_group *group, struct filch_task **record)
+{
+	int status = filch__wait_enter();
+
+	return status < 0 ? status : next_outcome(group, record);
+}
+
+/*
+ * The group's own cancel ends its children, not the asking for what became of them: that is done in
+ * the scope the group was opened in, and behind a shield when the group is one.
+ */
+static int ask_from_above(struct filch__task *task, struct filch_group *group,
+			  struct filch_task **record)
+{
+	struct filch_token *scope = task->scope, shield;
+	int status;
+
+	if (scope != &group->token)
+		return ask(group, record);
+	if (!token_is_shield(scope)) {
+		task->scope = scope->parent;
+		status = ask(group, record);
+		task->scope = scope;
+		return status;
+	}
+	filch_token_init_below(&shield, NULL, FILCH_TOKEN_SHIELD);
+	task->scope = &shield;
+	status = ask(group, record);
+	task->scope = scope;
+	filch_token_fini(&shield);
+	return status;
+}
+
 int filch_group_next_outcome(struct filch_group *group, struct filch_group_outcome *outcome)
 {
 	struct fiber *self = filch__fiber_self();
@@ -153,9 +186,7 @@ int filch_group_next_outcome(struct filch_group *group, struct filch_group_outco
 		return -EINVAL;
 	if (!self || group->owner != self->task)
 		return -EPERM;
-	status = filch__wait_enter();
-	if (status == 0)
-		status = next_outcome(group, &record);
+	status = ask_from_above(self->task, group, &record);
 	if (status < 0)
 		return status;
 	/* relaxed: read when the last reference goes. */

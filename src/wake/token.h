@@ -88,6 +88,12 @@ static inline bool token_is_group(const struct filch_token *token)
 	return (word32_load_relaxed(&token->state) & TOKEN_GROUP) != 0;
 }
 
+static inline bool token_is_shield(const struct filch_token *token)
+{
+	/* relaxed: never changes once the token is in use. */
+	return (word32_load_relaxed(&token->state) & TOKEN_SHIELD) != 0;
+}
+
 /* What those below a token of this state, cancelled, are told: that a deadline has passed is said
  * only by the token it was set for. */
 static inline int token_inherited(uint32_t state)
