@@ -3,7 +3,7 @@
 
 #include "platform/allocate.h"
 #include "platform/pages.h"
-#include "platform/sanitizer.h"
+#include "platform/sanitizer_stack.h"
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* Taking stacks and giving them back: caches, batches, the depot. */
 #include "memory/slab.h"
 
-#include "platform/sanitizer.h"
+#include "platform/sanitizer_stack.h"
 
 #include <string.h>
 

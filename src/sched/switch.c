@@ -3,7 +3,7 @@
 
 #include "base/panic.h"
 #include "platform/context.h"
-#include "platform/sanitizer.h"
+#include "platform/sanitizer_stack.h"
 
 /* What a call in place leaves free below it: a libc call, a signal frame, the scheduler. */
 #define STACK_RESERVE ((size_t)32 * 1024)

@@ -2,7 +2,7 @@
 #include "memory/overflow.h"
 
 #include "platform/context.h"
-#include "platform/sanitizer.h"
+#include "platform/sanitizer_stack.h"
 #include "platform/thread.h"
 
 #include <criterion/criterion.h>

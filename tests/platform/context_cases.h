@@ -3,7 +3,7 @@
 #define TESTS_PLATFORM_CONTEXT_CASES_H
 
 #include "platform/context.h"
-#include "platform/sanitizer.h"
+#include "platform/sanitizer_stack.h"
 
 #include <execinfo.h>
 #include <pthread.h>
