@@ -123,8 +123,19 @@ FILCH_API bool filch_token_remove_callback(struct filch_token_callback *callback
  * it), -EINVAL NULL or a group's, -EPERM in a timer's callback, -ENOMEM (for its deadline).
  */
 FILCH_API int filch_scope_enter(struct filch_token *token);
+/* The same with a deadline `span` from now: what passed since the token was made does not count.
+ * -EINVAL also when it is negative. */
+FILCH_API int filch_scope_enter_for(struct filch_token *token, filch_time span);
 /* Leaves the innermost scope, which must be this one (-EPERM otherwise); disarms its deadline. */
 FILCH_API int filch_scope_leave(struct filch_token *token);
+
+/*
+ * Calls fn(arg) in a scope of its own below `token`, which may be shared by many; cancelling the
+ * token or what the caller is in ends its waits. When that has happened already, fn is not called.
+ * Context: task or thread; parks if fn does. Returns 0 (what fn returned is in `status`, which may
+ * be NULL), -ECANCELED (fn was not called), -EINVAL, -EPERM in a timer's callback.
+ */
+FILCH_API int filch_scope_run(struct filch_token *token, filch_task_fn *fn, void *arg, int *status);
 
 /* 0, or -ECANCELED when a scope the caller is in has been cancelled. Does not park. */
 FILCH_API int filch_checkpoint(void);

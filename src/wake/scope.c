@@ -1,6 +1,7 @@
 /* Entering and leaving a token, in tasks and in plain threads. */
 #include "wake/token.h"
 
+#include "base/panic.h"
 #include "data/spin.h"
 #include "platform/clock.h"
 #include "sched/worker.h"
@@ -132,6 +133,48 @@ int filch_scope_leave(struct filch_token *token)
 	/* release: pairs with the operation in filch_scope_enter. */
 	word32_and_release(&token->state, ~TOKEN_ENTERED);
 	return 0;
+}
+
+int filch_scope_enter_for(struct filch_token *token, filch_time span)
+{
+	filch_time now = filch__clock_now();
+	int status;
+
+	if (span < 0)
+		return -EINVAL;
+	status = filch_scope_enter(token);
+	if (status < 0)
+		return status;
+	status = filch_token_set_deadline(token,
+					  span < FILCH_NEVER - now ? now + span : FILCH_NEVER);
+	if (status == -EBUSY)
+		return 0; /* entered, and cancelled: the first checkpoint tells */
+	if (status < 0)
+		filch_scope_leave(token);
+	return status;
+}
+
+int filch_scope_run(struct filch_token *token, filch_task_fn *fn, void *arg, int *status)
+{
+	struct filch_token own;
+	int result;
+
+	if (!token || !fn)
+		return -EINVAL;
+	filch_token_init_below(&own, token, 0);
+	result = filch_scope_enter(&own);
+	if (result == 0) {
+		int returned = 0;
+
+		result = filch__checkpoint();
+		if (result == 0)
+			returned = fn(arg);
+		FILCH_CHECK(filch_scope_leave(&own) == 0, "a function left a scope entered");
+		if (result == 0 && status)
+			*status = returned;
+	}
+	filch_token_fini(&own);
+	return result;
 }
 
 static struct filch_token *outer(const struct filch_token *token)

@@ -1,9 +1,6 @@
 /* Deadlines of scopes, in tasks and set by plain threads. */
 #include "platform/fault.h"
-#include "platform/sanitizer.h"
 #include "wake/scopes.h"
-
-#include <stdlib.h>
 
 /* TO1 */
 static int inner_expires(void *arg)
@@ -82,7 +79,8 @@ static int inherits_an_equal_deadline(void *arg)
 	struct filch_token inner;
 
 	filch_token_init(&inner);
-	filch_token_set_deadline(&inner, *(filch_time *)arg); /* refused when the outer one is over */
+	filch_token_set_deadline(&inner,
+				 *(filch_time *)arg); /* refused when the outer one is over */
 	filch_scope_enter(&inner);
 	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
 	cr_expect(!filch_token_expired(&inner));
@@ -295,107 +293,65 @@ Test(deadline, a_deadline_is_moved_later_earlier_to_the_past_and_away)
 	play(reschedules);
 }
 
-/* TO13 */
-static int live;
-
-static void *allocate_counted(size_t size, size_t alignment, void *context)
+/* TO12: counted from the entry. */
+static int counts_from_entry(void *arg)
 {
-	void *memory = NULL;
-
-	(void)context;
-	if (posix_memalign(&memory, alignment < 16 ? 16 : alignment, size) != 0)
-		return NULL;
-	__atomic_fetch_add(&live, 1, __ATOMIC_RELAXED);
-	return memory;
-}
-
-static void free_counted(void *memory, void *context)
-{
-	(void)context;
-	if (memory)
-		__atomic_fetch_sub(&live, 1, __ATOMIC_RELAXED);
-	free(memory);
-}
-
-static int arms_and_leaves(void *arg)
-{
-	int rounds = sanitize_is_thread() || sanitize_is_address() ? 20000 : 1000000, before = 0;
 	struct filch_token token;
+	filch_time before;
 
 	(void)arg;
-	for (int i = 0; i < rounds; i++) {
-		enter(&token, LONG);
-		leave(&token);
-		if (i == 100)
-			before = __atomic_load_n(&live, __ATOMIC_RELAXED);
-	}
-	cr_expect_eq(__atomic_load_n(&live, __ATOMIC_RELAXED), before);
-	return 0;
-}
-
-Test(deadline, leaving_disarms_the_deadline_and_keeps_no_memory, .timeout = 60)
-{
-	struct filch_options options = { .size = sizeof(options),
-					 .workers = 1,
-					 .allocator = { allocate_counted, free_counted, NULL } };
-
-	cr_assert_eq(filch_run_with(&options, arms_and_leaves, NULL), 0);
-	cr_assert_eq(live, 0);
-}
-
-/* TO16: operations that never park still let the deadline through, whatever the budget. */
-static int spends_without_parking(void *arg)
-{
-	struct filch_token token;
-
-	(void)arg;
-	enter(&token, FILCH_MILLISECOND);
-	while (filch_yield() == 0)
-		;
-	leave(&token);
-	enter(&token, FILCH_MILLISECOND);
-	while (filch_sleep(0) == 0)
-		;
-	leave(&token);
-	return 0;
-}
-
-Test(deadline, a_block_that_never_parks_does_not_defeat_the_deadline, .timeout = 30)
-{
-	play(spends_without_parking);
-}
-
-/* TO17 */
-static int expire_with_others(void *arg)
-{
-	struct filch_token token;
-	int status;
-
 	filch_token_init(&token);
-	filch_token_set_deadline(&token, *(filch_time *)arg);
-	filch_scope_enter(&token);
-	status = filch_sleep(LONG);
-	if (status != -ECANCELED || !filch_token_expired(&token))
-		cr_expect(false, "status %d", status);
+	filch_sleep(5 * FILCH_MILLISECOND);
+	before = filch_now();
+	cr_expect_eq(filch_scope_enter_for(&token, -1), -EINVAL);
+	cr_expect_eq(filch_scope_enter_for(NULL, 1), -EINVAL);
+	cr_expect_eq(filch_scope_enter_for(&token, LONG), 0);
+	cr_expect_eq(filch_scope_enter_for(&token, LONG), -EBUSY);
+	cr_expect_geq(filch_token_deadline(&token), before + LONG);
+	cr_expect_eq(filch_scope_leave(&token), 0);
+	cr_expect_eq(filch_scope_enter_for(&token, FILCH_NEVER), 0);
+	cr_expect_eq(filch_token_deadline(&token), FILCH_NEVER);
+	cr_expect_eq(filch_scope_leave(&token), 0);
+	cr_expect_eq(filch_scope_enter_for(&token, FILCH_MILLISECOND), 0);
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
+	cr_expect(filch_token_expired(&token));
+	cr_expect_eq(filch_scope_leave(&token), 0);
+	cr_expect_eq(filch_scope_enter_for(&token, LONG), 0); /* it stays cancelled */
+	cr_expect_eq(filch_checkpoint(), -ECANCELED);
 	leave(&token);
 	return 0;
 }
 
-static int ten_thousand_expire(void *arg)
+Test(deadline, a_span_counts_from_the_entry)
 {
-	filch_time when = filch_now() + 200 * FILCH_MILLISECOND;
-	struct filch_group group;
-
-	(void)arg;
-	filch_group_open(&group, NULL);
-	for (int i = 0; i < (sanitize_is_thread() || sanitize_is_address() ? 500 : 10000); i++)
-		cr_expect_eq(filch_group_spawn(&group, expire_with_others, &when), 0);
-	return filch_group_close(&group);
+	play(counts_from_entry);
 }
 
-Test(deadline, ten_thousand_deadlines_at_once_all_cancel, .timeout = 60)
+Test(deadline, a_span_counts_from_the_entry_in_a_plain_thread)
 {
-	play(ten_thousand_expire);
+	cr_assert_eq(counts_from_entry(NULL), 0);
+}
+
+static int fails_while_it_expires(void *arg)
+{
+	struct filch_token token;
+	int status = 0;
+
+	(void)arg;
+	enter(&token, FILCH_MILLISECOND);
+	if (filch_sleep(LONG) == -ECANCELED)
+		status = -EIO; /* the block's own error */
+	filch_scope_leave(&token);
+	cr_expect_eq(status, -EIO);
+	cr_expect(filch_token_expired(&token)); /* and that it came late */
+	filch_token_fini(&token);
+	return 0;
+}
+
+/* TO8 */
+Test(deadline, a_failure_while_expiring_is_told_beside_the_expiry)
+{
+	play(fails_while_it_expires);
 }
 
 /* TO1: a token with a deadline that a plain thread made is timed in the task that enters it. */
