@@ -97,8 +97,8 @@ FILCH_API bool filch_token_expired(const struct filch_token *token);
 /*
  * Sets, moves or (FILCH_NEVER) takes away the deadline. One that has passed cancels at once. Waits
  * for an old deadline that is just passing: after 0 only the new one counts. What a plain thread
- * has set holds in that thread and in the task that enters the token; a runtime ends after the
- * deadlines that its tasks have set were taken away or their tokens left.
+ * has set holds where the token is entered, and in tasks that enter one below it afterwards; what a
+ * task has set outside its scopes is taken away before its runtime ends.
  * Context: task or thread, one at a time, not while others enter or leave it; does not park.
  * Returns 0, -EINVAL negative, -EBUSY already cancelled, -ENOMEM (all is as it was).
  */

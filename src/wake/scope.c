@@ -59,29 +59,36 @@ void filch__enclosing_cancelled(void *argument)
 	filch__token_cancel(token, token_inherited(state), filch__scheduler_self());
 }
 
-static void set_enclosing(struct filch_token *token, struct filch_token *enclosing)
+/* True when the enclosing scope is not the token's parent, which may change any time. */
+static bool set_enclosing(struct filch_token *token, struct filch_token *enclosing)
 {
+	bool foreign;
+
 	/* The timer's run reads it. */
 	spin_acquire((struct spin *)(void *)&token->lock);
 	token->enclosing = enclosing;
+	foreign = token->parent != enclosing;
 	spin_release((struct spin *)(void *)&token->lock);
+	return foreign;
 }
 
 static int enter(struct filch_token *token, struct filch_token *enclosing)
 {
+	bool foreign;
 	int status;
 
 	filch__token_link(token);
-	status = filch__token_bring(token, filch__scheduler_self());
-	if (status < 0)
+	foreign = set_enclosing(token, enclosing);
+	status = filch__token_bring(token, foreign, filch__scheduler_self());
+	if (status < 0) {
+		set_enclosing(token, NULL);
 		return status;
-	set_enclosing(token, enclosing);
+	}
 	/* relaxed: one's own from here on. What was seen may be of another runtime, or before a
 	 * cancel. */
 	word64_store_relaxed(&token->seen, UINT64_MAX);
 	/* relaxed: never changes. */
-	if (enclosing && enclosing != token->parent &&
-	    !(word32_load_relaxed(&token->state) & TOKEN_SHIELD))
+	if (enclosing && foreign && !(word32_load_relaxed(&token->state) & TOKEN_SHIELD))
 		filch_token_add_callback(enclosing, &token->from_enclosing,
 					 filch__enclosing_cancelled, token);
 	set_scope(token);
@@ -230,9 +237,12 @@ int filch_checkpoint(void)
 filch_time filch_scope_deadline(void)
 {
 	struct filch_token *scope = filch__scope_self();
-	struct filch_token *first = scope ? filch__scope_first_deadline(scope) : NULL;
+	filch_time first = FILCH_NEVER;
 
 	if (scope && filch__token_poll(scope, NULL))
 		return INT64_MIN;
-	return first ? filch_token_deadline(first) : FILCH_NEVER;
+	for (; scope; scope = outer(scope))
+		if (filch__token_due(scope) < first)
+			first = filch__token_due(scope);
+	return first;
 }

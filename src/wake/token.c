@@ -149,7 +149,7 @@ static bool visit(struct filch_token *token, struct filch_token **work)
 	return has_callbacks;
 }
 
-static void unpin(struct filch_token *token)
+void filch__token_unpin(struct filch_token *token)
 {
 	/* release: our last touch; pairs with the acquire in filch__token_wait_for_pins. */
 	word32_sub_release(&token->pins, 1);
@@ -170,7 +170,7 @@ static struct filch_token *carry_down(struct filch_token *work)
 			*last = now;
 			last = &now->work;
 		} else {
-			unpin(now);
+			filch__token_unpin(now);
 		}
 	}
 	return first;
@@ -183,7 +183,7 @@ static void call_back(struct filch_token *list)
 
 		list = now->work;
 		run_callbacks(now);
-		unpin(now);
+		filch__token_unpin(now);
 	}
 }
 
@@ -314,6 +314,21 @@ static struct filch_token *lock_with_parent(struct filch_token *token)
 		spin_release(lock_of(token));
 		filch__thread_yield();
 	}
+}
+
+struct filch_token *filch__token_pin_parent(struct filch_token *token)
+{
+	struct filch_token *parent = lock_with_parent(token), *pinned = NULL;
+
+	if (parent && state_of(parent) & TOKEN_EXPLICIT) {
+		pinned = parent;
+		/* relaxed: under the lock that its close must take. */
+		word32_add_relaxed(&parent->pins, 1);
+	}
+	if (parent)
+		spin_release(lock_of(parent));
+	spin_release(lock_of(token));
+	return pinned;
 }
 
 static void unlink_from(struct filch_token *parent, struct filch_token *token)

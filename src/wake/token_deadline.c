@@ -76,14 +76,93 @@ static struct filch_token *surrounding(struct filch_token *token)
 	return state & TOKEN_SHIELD ? NULL : above;
 }
 
+/*
+ * Of the user's tokens above this one the first to expire among those whose deadlines no timer
+ * keeps: plain threads have set them. Pinned, or NULL. What is above a task's scope is in that
+ * scope's charge.
+ */
+static struct filch_token *unkept_above(struct filch_token *token)
+{
+	struct filch_token *first = NULL, *at, *next;
+
+	for (at = filch__token_pin_parent(token); at; at = next) {
+		bool kept, entered;
+
+		spin_acquire(lock_of(at));
+		kept = at->scheduler != NULL;
+		entered = (state_of(at) & TOKEN_ENTERED) != 0;
+		spin_release(lock_of(at));
+		next = kept && entered ? NULL : filch__token_pin_parent(at);
+		if (!kept && deadline_of(at) != FILCH_NEVER &&
+		    (!first || deadline_of(at) <= deadline_of(first))) {
+			struct filch_token *other = first;
+
+			first = at;
+			at = other;
+		}
+		if (at)
+			filch__token_unpin(at);
+	}
+	return first;
+}
+
+/* Is it a task's scope, which looks after the deadlines above it? The enclosing scope does when
+ * that is its parent. */
+static bool is_in_charge(struct filch_token *token)
+{
+	bool in_charge;
+
+	spin_acquire(lock_of(token));
+	in_charge = token->scheduler && state_of(token) & TOKEN_ENTERED &&
+		    token->parent != token->enclosing;
+	spin_release(lock_of(token));
+	return in_charge;
+}
+
+filch_time filch__token_due(struct filch_token *token)
+{
+	filch_time due = filch_token_deadline(token);
+	struct filch_token *above;
+
+	if (!(state_of(token) & TOKEN_READY) || !is_in_charge(token))
+		return due;
+	above = unkept_above(token);
+	if (!above)
+		return due;
+	if (deadline_of(above) < due)
+		due = deadline_of(above);
+	filch__token_unpin(above);
+	return due;
+}
+
+/* What has passed of the token's own deadline and those in its charge. */
+static void look_at_the_time(struct filch_token *token, struct scheduler *scheduler)
+{
+	struct filch_token *above = unkept_above(token);
+	filch_time now = filch__clock_now(), own = deadline_of(token);
+
+	if (above && deadline_of(above) <= now && deadline_of(above) <= own)
+		filch__token_expire(above, scheduler);
+	else if (own <= now)
+		expire(token, surrounding(token), scheduler);
+	if (above)
+		filch__token_unpin(above);
+}
+
 /* The timer's callback. */
 static void deadline_passed(void *argument)
 {
 	struct filch_token *token = argument;
+	struct scheduler *scheduler = (struct scheduler *)token->scheduler;
+	filch_time due;
 
-	/* Unless it was moved meanwhile. */
-	if (deadline_of(token) <= filch__clock_now())
-		expire(token, surrounding(token), (struct scheduler *)token->scheduler);
+	look_at_the_time(token, scheduler);
+	if (filch_token_is_cancelled(token))
+		return;
+	/* Moved meanwhile. There is room where the timer came from. */
+	due = filch__token_due(token);
+	if (due != FILCH_NEVER)
+		filch__timer_callback_arm(filch__timers_of(scheduler), timer_of(token), due);
 }
 
 /* The same for the caller's own scope, or one that it is about to enter. */
@@ -144,18 +223,34 @@ void filch__token_disarm(struct filch_token *token)
 }
 
 /* Waits for a run that has begun: whether the old deadline did it is known afterwards. */
-static int move_timer(struct filch_token *token, struct scheduler *scheduler, filch_time deadline)
+static int move_timer(struct filch_token *token, struct scheduler *scheduler)
 {
+	filch_time due = filch__token_due(token);
 	int status;
 
 	if (!scheduler)
 		return 0;
-	status = filch__timer_callback_restart(filch__timers_of(scheduler), timer_of(token),
-					       deadline);
-	if (status < 0 || !filch_token_is_cancelled(token) || deadline <= filch__clock_now())
+	status = filch__timer_callback_restart(filch__timers_of(scheduler), timer_of(token), due);
+	if (status < 0 || !filch_token_is_cancelled(token) || due <= filch__clock_now())
 		return status;
 	stop_timer(token);
 	return -EBUSY;
+}
+
+/* A task's scope without a deadline of its own, or with a late one, keeps those above it. */
+static int take_charge(struct filch_token *token)
+{
+	filch_time due = filch__token_due(token);
+	struct scheduler *scheduler;
+
+	if (due == deadline_of(token))
+		return 0;
+	scheduler = prepare_timer(token);
+	if (due <= filch__clock_now()) {
+		look_at_the_time(token, scheduler);
+		return 0;
+	}
+	return filch__timer_callback_arm(filch__timers_of(scheduler), timer_of(token), due);
 }
 
 int filch_token_set_deadline(struct filch_token *token, filch_time deadline)
@@ -169,7 +264,7 @@ int filch_token_set_deadline(struct filch_token *token, filch_time deadline)
 	filch__token_link(token);
 	if (deadline == FILCH_NEVER) {
 		filch__token_disarm(token);
-		return 0;
+		return take_charge(token);
 	}
 	if (filch_token_is_cancelled(token))
 		return -EBUSY;
@@ -181,19 +276,18 @@ int filch_token_set_deadline(struct filch_token *token, filch_time deadline)
 		expire(token, above_caller(token), scheduler);
 		return 0;
 	}
-	status = move_timer(token, scheduler, deadline);
+	status = move_timer(token, scheduler);
 	if (status < 0)
 		store_deadline(token, before);
 	return status;
 }
 
-int filch__token_bring(struct filch_token *token, struct scheduler *scheduler)
+/* To another runtime, or from none. */
+static int bring_deadline(struct filch_token *token, struct scheduler *scheduler)
 {
 	filch_time deadline = deadline_of(token);
 	int status;
 
-	if (!scheduler || token->scheduler == scheduler)
-		return 0;
 	filch__token_disarm(token);
 	filch__token_set_scheduler(token, scheduler);
 	if (deadline == FILCH_NEVER)
@@ -203,5 +297,18 @@ int filch__token_bring(struct filch_token *token, struct scheduler *scheduler)
 		return 0; /* also when it has been cancelled */
 	filch__token_set_scheduler(token, NULL);
 	store_deadline(token, deadline);
+	return status;
+}
+
+int filch__token_bring(struct filch_token *token, bool foreign, struct scheduler *scheduler)
+{
+	int status = 0;
+
+	if (!scheduler)
+		return 0;
+	if (token->scheduler != scheduler)
+		status = bring_deadline(token, scheduler);
+	if (status == 0 && foreign)
+		status = take_charge(token);
 	return status;
 }

@@ -14,9 +14,16 @@ void filch__token_link(struct filch_token *token);
  * is not armed: it belongs to a heap of that runtime from then on.
  */
 void filch__token_set_scheduler(struct filch_token *token, void *scheduler);
-/* The token that is being entered now belongs to this runtime (NULL: to none), its deadline, too.
- * -ENOMEM. */
-int filch__token_bring(struct filch_token *token, struct scheduler *scheduler);
+/*
+ * The token that is being entered now belongs to this runtime, its deadline, too; NULL: a plain
+ * thread enters. `foreign`: it is not entered in its parent. -ENOMEM.
+ */
+int filch__token_bring(struct filch_token *token, bool foreign, struct scheduler *scheduler);
+/* When the token's timer is due: at its own deadline or, in a task, at one in its charge. */
+filch_time filch__token_due(struct filch_token *token);
+/* The user's token above this one, pinned: it stays until it is unpinned. NULL: there is none. */
+struct filch_token *filch__token_pin_parent(struct filch_token *token);
+void filch__token_unpin(struct filch_token *token);
 /* Waits until no canceller knows the token. */
 void filch__token_wait_for_pins(struct filch_token *token);
 /* Takes the deadline away. After the return it does not expire any more. */
