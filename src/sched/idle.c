@@ -144,12 +144,24 @@ static bool is_watched(const struct idle *idle)
 	return keeper != 0 && (filch_time)keeper <= filch__clock_now() + WATCH_SPAN;
 }
 
+/* Who filled a slot called for a watch, and we were the one that might have come. We do not: the next
+ * must call again. */
+static void forget_call(struct scheduler *scheduler)
+{
+	if (!is_watched(&scheduler->idle))
+		/* relaxed: before the end of the search, its barrier and its look at the slots, as
+		 * in announce. */
+		word32_store_relaxed(&scheduler->idle.watched, 0);
+}
+
 void filch__idle_end_search(struct worker *worker)
 {
 	struct scheduler *scheduler = worker->scheduler;
-	/* seq_cst: before the look below, as in announce (model_idle). */
-	uint32_t state = word32_sub_seq_cst(&scheduler->idle.state, IDLE_SEARCHER);
+	uint32_t state;
 
+	forget_call(scheduler);
+	/* seq_cst: before the look below, as in announce (model_idle). */
+	state = word32_sub_seq_cst(&scheduler->idle.state, IDLE_SEARCHER);
 	if (idle_searchers(state) != 1 || !idle_sleepers(state))
 		return;
 	/* Who pushed, or filled a slot, and saw us search has not woken anybody: hence only now the

@@ -288,11 +288,19 @@ static bool is_watched(struct scheduler *scheduler)
 	return keeper != 0 && keeper <= scheduler->clock + WATCH_SPAN;
 }
 
+static void forget_call(struct scheduler *scheduler)
+{
+	if (!is_watched(scheduler))
+		word32_store_relaxed(&scheduler->idle.watched, 0);
+}
+
 static void filch__idle_end_search(struct worker *worker)
 {
 	struct scheduler *scheduler = worker->scheduler;
-	uint32_t state = word32_sub_seq_cst(&scheduler->idle.state, IDLE_SEARCHER);
+	uint32_t state;
 
+	forget_call(scheduler);
+	state = word32_sub_seq_cst(&scheduler->idle.state, IDLE_SEARCHER);
 	if (idle_searchers(state) != 1 || !idle_sleepers(state))
 		return;
 	if (!scheduler->fenced && idle_sleepers(state) + 1 < scheduler->count)

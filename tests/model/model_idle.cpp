@@ -111,6 +111,14 @@ static void push_slot(struct worker *worker)
 	}
 }
 
+/* By its owner, unless a thief was faster. */
+static void take_slot(struct worker *worker)
+{
+	uint32_t full = 1;
+
+	word32_cas_relaxed(&worker->slot, &full, 0u);
+}
+
 static void inject(struct scheduler *scheduler)
 {
 	word64_add_seq_cst(&scheduler->length, 1);
@@ -177,7 +185,10 @@ enum role {
 	SENDS_HOME,
 	SETS_TIMER,
 	SENDS_HOME_AND_SETS,
-	FILLS_SLOT
+	FILLS_SLOT,
+	/* The rare moments come more often. */
+	HAS_OWN_OFTEN,
+	FILLS_SLOT_OFTEN
 };
 
 template <bool Fenced, int Workers, enum role... Roles>
@@ -227,6 +238,15 @@ struct idle_test : rl::test_suite<idle_test<Fenced, Workers, Roles...>, sizeof..
 		case SETS_TIMER:
 			set_timer(&scheduler, 5);
 			break;
+		case HAS_OWN_OFTEN:
+			for (int i = 0; i < 8; i++)
+				step_own(self);
+			break;
+		case FILLS_SLOT_OFTEN:
+			for (int i = 0; i < 4; i++) {
+				push_slot(self);
+				take_slot(self);
+			} /* fall through */
 		case FILLS_SLOT:
 			push_slot(self);
 			break;
@@ -252,6 +272,7 @@ static const struct model::client clients[] = {
 	CLIENT("a worker spawns", 2, LOOKS, SPAWNS),
 	CLIENT("the keeper leaves", 2, LOOKS, LOOKS, SENDS_HOME_AND_SETS),
 	CLIENT("a slot, and one finds its own", 3, LOOKS, HAS_OWN, FILLS_SLOT),
+	CLIENT("a slot, full now and then", 3, LOOKS, HAS_OWN_OFTEN, FILLS_SLOT_OFTEN),
 	CLIENT("a thread injects", 1, LOOKS, INJECTS),
 	CLIENT("both look, one is enough", 2, LOOKS, HAS_OWN, INJECTS),
 	CLIENT("one finds its own", 3, LOOKS, HAS_OWN, SPAWNS),
