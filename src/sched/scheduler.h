@@ -24,7 +24,6 @@ struct scheduler {
 	struct worker *workers;
 	unsigned count;
 	struct filch_runtime *runtime;
-	pid_t process; /* whose threads the workers are */
 	const struct filch_allocator *allocator;
 	/* Upward: runs one task on the fiber's stack, and all that its end entails. */
 	void (*run)(struct fiber *fiber, const struct deque_item *item);
@@ -46,6 +45,7 @@ struct scheduler {
 	struct injector injector;
 	struct stack_pool stacks;
 	struct overflow_watch overflow;
+	pid_t process; /* whose threads the workers are */
 	struct scheduler_options {
 		unsigned workers;
 		enum filch_affinity affinity;
