@@ -25,8 +25,10 @@ function(shape result text)
 	set(${result} "${shaped}" PARENT_SCOPE)
 endfunction()
 
-run(uts --tree T1)
-run(fib --size 25 skynet --size 5)
+# Small: this must be quick in a debug build, too.
+run(uts -t 3 -b 3 -d 4)
+string(REPLACE "-t 3 -d 4 -b 3" "T1" printed "${printed}")
+run(fib --size 20 skynet --size 4)
 shape(printed "${printed}")
 file(READ ${README} readme)
 if(NOT readme MATCHES "\nThe first command ends [^\n]*\n(.*)\nThe second ")
