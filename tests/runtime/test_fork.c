@@ -108,6 +108,8 @@ Test(fork, the_child_may_have_a_runtime_of_its_own, .timeout = 60)
 	struct heritage heritage;
 
 	skip_where_it_cannot_be();
+	if (sanitize_is_address())
+		cr_skip_test("the locks of AddressSanitizer's allocator are copied as they are held");
 	create(&heritage);
 	cr_assert_eq(child_of(run_anew, NULL), 0);
 	destroy(&heritage);
