@@ -31,10 +31,10 @@ static int choose_guard(struct stack_pool *pool)
 	return 0;
 }
 
-/* With a low cap one cache must not hoard what the others starve for. */
+/* With a low cap one cache must not hoard what the others starve for, not even one stack (1). */
 static uint32_t batch_below(size_t max_stacks, uint32_t batch)
 {
-	size_t share = max_stacks / 64;
+	size_t share = max_stacks / 256; /* two batches for each of 64 workers: half of it */
 
 	if (max_stacks == 0 || share >= batch)
 		return batch;

@@ -205,11 +205,12 @@ void filch__stack_put(struct stack_pool *pool, struct stack_cache *cache, struct
 {
 	enum filch_stack_class stack_class = (enum filch_stack_class)stack->stack_class;
 	struct stack_list one = { NULL, 0 };
-	struct stack_list *hot = cache ? &cache->bins[stack_class].hot : &one;
+	bool cached = cache && pool->depots[stack_class].batch > 1;
+	struct stack_list *hot = cached ? &cache->bins[stack_class].hot : &one;
 
 	sanitize_stack_unpoison(stack->lo, stack->size);
 	list_push(hot, stack);
-	if (!cache) {
+	if (!cached) {
 		depot_push(pool, stack_class, &one);
 		return;
 	}

@@ -63,7 +63,7 @@ struct stack_depot {
 	size_t born; /* ever cut; capped for each class by itself */
 	size_t stride;		  /* bytes from stack to stack */
 	size_t high_water;
-	uint32_t batch;		    /* stacks in a full one */
+	uint32_t batch;		    /* stacks in a full one; 1: nothing is cached */
 	struct filch_pointer slabs; /* struct slab, newest first */
 };
 

@@ -52,10 +52,14 @@ static void settle(struct worker *worker, struct fiber *left)
 		break;
 	case LEFT_DEAD:
 		sanitize_stack_unpoison(left->stack.lo, left->stack.size);
-		if (!worker->spare && left->stack.stack_class == FILCH_STACK_SMALL)
+		if (!worker->spare && left->stack.stack_class == FILCH_STACK_SMALL) {
 			worker->spare = left;
-		else
-			filch__stack_put(&scheduler->stacks, &worker->stacks, &left->stack);
+			break;
+		}
+		filch__stack_put(&scheduler->stacks, &worker->stacks, &left->stack);
+		/* At a cap somebody may sleep for want of it, and our tasks could be his. */
+		if (unlikely(scheduler->stacks.options.max_stacks))
+			worker_offer(worker);
 		break;
 	case LEFT_YIELDED:
 		filch__worker_push_ready(worker, left);
