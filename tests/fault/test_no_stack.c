@@ -5,20 +5,24 @@
 
 #include <pthread.h>
 
-#define PARKED 600 /* more than are mapped at first */
+/* More than are mapped at first, and than each worker takes for itself. */
+#define PARKED(workers) (600 + 24 * (int)(workers))
 
 /* Each keeps a stack until the last has one. */
 struct crowd {
 	struct filch_group group;
 	struct filch_runtime *runtime;
 	enum filch__fault kind;
-	int parked, woken;
+	int size;
+	int failing, parked, woken;
 };
 
 static int park(void *arg)
 {
 	struct crowd *crowd = arg;
 
+	while (!flag_get(&crowd->failing)) /* keeps its worker from having enough stacks before */
+		sched_yield();
 	flag_add(&crowd->parked);
 	return sleep_and_count(&crowd->woken);
 }
@@ -31,10 +35,10 @@ static void *let_them_have_stacks(void *arg)
 	while (filch__fault_calls(crowd->kind) == 0)
 		filch_sleep(FILCH_MILLISECOND);
 	filch_sleep(20 * FILCH_MILLISECOND); /* by now who can sleep sleeps */
-	cr_expect_lt(flag_get(&crowd->parked), PARKED);
+	cr_expect_lt(flag_get(&crowd->parked), crowd->size);
 	filch__fault_clear();
 	cr_expect_eq(filch_runtime_submit(crowd->runtime, NULL, do_nothing, NULL, NULL), 0);
-	flag_await(&crowd->parked, PARKED);
+	flag_await(&crowd->parked, crowd->size);
 	filch_group_cancel(&crowd->group, 0);
 	return NULL;
 }
@@ -46,22 +50,23 @@ static int park_all(void *arg)
 
 	crowd->runtime = filch_runtime_current();
 	filch_group_open(&crowd->group, NULL);
-	for (int i = 0; i < PARKED; i++)
+	for (int i = 0; i < crowd->size; i++)
 		cr_expect_eq(filch_group_spawn(&crowd->group, park, crowd), 0);
 	filch__fault_set(crowd->kind, 1, UINT32_MAX);
+	flag_add(&crowd->failing);
 	pthread_create(&thread, NULL, let_them_have_stacks, crowd);
 	cr_expect_eq(filch_group_close(&crowd->group), 0);
 	pthread_join(thread, NULL);
-	cr_expect_eq(flag_get(&crowd->woken), PARKED);
+	cr_expect_eq(flag_get(&crowd->woken), crowd->size);
 	return 0;
 }
 
 static void wait_for_stacks(enum filch__fault kind)
 {
-	static const unsigned workers[] = { 1, 2, 8 };
+	static const unsigned workers[] = { 1, 2, 8, 64 };
 
-	for (int i = 0; i < 3; i++) {
-		struct crowd crowd = { .kind = kind };
+	for (int i = 0; i < 4; i++) {
+		struct crowd crowd = { .kind = kind, .size = PARKED(workers[i]) };
 
 		cr_assert_eq(run_with(workers[i], park_all, &crowd), 0);
 	}

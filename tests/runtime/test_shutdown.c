@@ -269,10 +269,10 @@ static void shut_down_in_a_rush(unsigned workers, unsigned round)
 /* SD3 */
 Test(shutdown, what_is_submitted_meanwhile_is_refused_or_ends_cancelled, .timeout = 60)
 {
-	static const unsigned counts[] = { 1, 2, 8 };
+	static const unsigned counts[] = { 1, 2, 8, 64 };
 	unsigned rounds = sanitize_is_thread() || sanitize_is_address() ? 10 : 40;
 
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 4; i++)
 		for (unsigned round = 0; round < rounds; round++)
 			shut_down_in_a_rush(counts[i], round);
 }

@@ -95,7 +95,7 @@ static filch_time cost_of(filch_time span)
 	return processor_time() - before;
 }
 
-static const unsigned counts[] = { 1, 2, 3, 8 };
+static const unsigned counts[] = { 1, 2, 3, 8, 64 };
 
 #define EACH_COUNT(i) for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 

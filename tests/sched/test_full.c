@@ -49,9 +49,9 @@ static int spawn_all(void *arg)
 /* SC3, SC7 */
 Test(full, a_queue_grows_to_what_it_must_hold_and_loses_nothing, .timeout = 60)
 {
-	static const unsigned counts[] = { 1, 2, 8 };
+	static const unsigned counts[] = { 1, 2, 8, 64 };
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		struct crowd crowd = { .size = sanitize_is_thread() ? 20000 : 200000 };
 
 		cr_assert_eq(run_workers(counts[i], spawn_all, &crowd), 0);
@@ -68,9 +68,9 @@ static int spawn_without_memory(void *arg)
 /* SC7 */
 Test(full, without_memory_the_spawn_fails_at_once_and_the_rest_runs, .timeout = 30)
 {
-	static const unsigned counts[] = { 1, 2, 8 };
+	static const unsigned counts[] = { 1, 2, 8, 64 };
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		struct crowd crowd = { .size = 100000000 };
 
 		cr_assert_eq(run_workers(counts[i], spawn_without_memory, &crowd), -ENOMEM);
@@ -99,9 +99,9 @@ static int wake_all_without_memory(void *arg)
 /* SC3: what the ready queue cannot hold goes to the injection queue. */
 Test(full, the_woken_that_find_no_room_wait_in_the_common_queue, .timeout = 30)
 {
-	static const unsigned counts[] = { 1, 2, 8 };
+	static const unsigned counts[] = { 1, 2, 8, 64 };
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		struct crowd crowd = { .size = 2000 };
 
 		cr_assert_eq(run_workers(counts[i], wake_all_without_memory, &crowd), 0);

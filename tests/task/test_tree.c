@@ -15,9 +15,9 @@ static int run_with(unsigned workers, filch_task_fn *fn, void *arg)
 /* A scenario is a task; it runs with 1, 2 and 8 workers and must return 0. */
 static void play(filch_task_fn *scenario)
 {
-	static const unsigned workers[] = { 1, 2, 8 };
+	static const unsigned workers[] = { 1, 2, 8, 64 };
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		cr_assert_eq(run_with(workers[i], scenario, NULL), 0, "with %u workers", workers[i]);
 }
 
