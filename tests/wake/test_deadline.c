@@ -188,19 +188,28 @@ Test(deadline, a_deadline_that_has_passed_fails_the_first_checkpoint)
 }
 
 /* TO5, TO6: whoever cancels first gives the reason. */
+static bool cancel_before_expiry(filch_time span)
+{
+	filch_time when = filch_now() + span;
+	struct filch_token token;
+	bool in_time;
+
+	enter_until(&token, when);
+	filch_token_cancel(&token, -EINTR);
+	in_time = filch_now() < when;
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
+	spin_until(when + FILCH_MILLISECOND);
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
+	cr_expect(!in_time || !filch_token_expired(&token));
+	cr_expect(!in_time || filch_token_reason(&token) == -EINTR);
+	leave(&token);
+	return in_time;
+}
+
 static int cancelled_before_expiry(void *arg)
 {
-	struct filch_token token;
-
 	(void)arg;
-	enter(&token, FILCH_MILLISECOND);
-	filch_token_cancel(&token, -EINTR);
-	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
-	spin_until(filch_now() + 2 * FILCH_MILLISECOND);
-	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
-	cr_expect(!filch_token_expired(&token));
-	cr_expect_eq(filch_token_reason(&token), -EINTR);
-	leave(&token);
+	play_in_time(cancel_before_expiry);
 	return 0;
 }
 
@@ -224,8 +233,9 @@ static int cleans_up(void *arg)
 	filch_scope_enter(&shield);
 	cr_expect_eq(filch_scope_deadline(), FILCH_NEVER);
 	cr_expect_eq(filch_sleep(FILCH_MICROSECOND), 0);
-	filch_token_set_deadline(&shield, filch_now() + FILCH_MILLISECOND);
+	filch_token_set_deadline(&shield, filch_now() + LONG);
 	cr_expect_eq(filch_scope_deadline(), filch_token_deadline(&shield));
+	filch_token_set_deadline(&shield, filch_now() + FILCH_MILLISECOND);
 	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
 	cr_expect(filch_token_expired(&shield));
 	leave(&shield);
@@ -240,21 +250,29 @@ Test(deadline, a_shield_lets_a_cleanup_wait_up_to_its_own_deadline)
 }
 
 /* TO9 */
-static int is_busy_past_both(void *arg)
+static bool be_busy_past_both(filch_time span)
 {
+	filch_time when = filch_now() + span;
 	struct filch_token outer, inner;
-	filch_time begin = filch_now();
+	bool in_time;
 
-	(void)arg;
-	enter(&outer, 2 * FILCH_MILLISECOND);
-	enter(&inner, FILCH_MILLISECOND);
-	spin_until(begin + 4 * FILCH_MILLISECOND);
+	enter_until(&outer, when + FILCH_MILLISECOND);
+	enter_until(&inner, when);
+	in_time = filch_now() < when;
+	spin_until(when + 2 * FILCH_MILLISECOND);
 	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
-	cr_expect(filch_token_expired(&inner));
+	cr_expect(!in_time || filch_token_expired(&inner));
 	leave(&inner);
 	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
 	cr_expect(filch_token_expired(&outer));
 	leave(&outer);
+	return in_time;
+}
+
+static int is_busy_past_both(void *arg)
+{
+	(void)arg;
+	play_in_time(be_busy_past_both);
 	return 0;
 }
 
@@ -264,16 +282,30 @@ Test(deadline, a_worker_busy_past_two_deadlines_reports_both)
 }
 
 /* TO10, TO12 */
+static bool put_off(filch_time span)
+{
+	filch_time when = filch_now() + span;
+	struct filch_token token;
+	int status;
+
+	enter_until(&token, when);
+	status = filch_token_set_deadline(&token, when + LONG);
+	cr_expect(status == 0 || filch_now() >= when);
+	if (status == 0)
+		cr_expect_eq(filch_sleep_until(when + FILCH_MILLISECOND), 0);
+	leave(&token);
+	return status == 0;
+}
+
 static int reschedules(void *arg)
 {
 	struct filch_token token;
 	filch_time begin = filch_now();
 
 	(void)arg;
-	enter(&token, 20 * FILCH_MILLISECOND);
+	play_in_time(put_off);
+	enter(&token, LONG);
 	cr_expect_eq(filch_token_set_deadline(&token, -1), -EINVAL);
-	cr_expect_eq(filch_token_set_deadline(&token, begin + LONG), 0); /* later */
-	cr_expect_eq(filch_sleep(25 * FILCH_MILLISECOND), 0);
 	cr_expect_eq(filch_token_set_deadline(&token, FILCH_NEVER), 0); /* none */
 	cr_expect_eq(filch_scope_deadline(), FILCH_NEVER);
 	cr_expect_eq(filch_token_set_deadline(&token, begin + LONG), 0);
@@ -360,7 +392,7 @@ static int enters_a_threads_token(void *arg)
 	struct filch_token *token = arg;
 
 	filch_scope_enter(token);
-	cr_expect_eq(filch_sleep(10 * FILCH_SECOND), -ECANCELED);
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
 	cr_expect(filch_token_expired(token));
 	filch_scope_leave(token);
 	return 0;
@@ -390,7 +422,8 @@ static int finds_no_room(void *arg)
 	filch__fault_clear();
 	filch_token_fini(&other);
 	cr_expect_eq(filch_scope_enter(token), 0);
-	cr_expect_eq(filch_sleep(10 * FILCH_SECOND), -ECANCELED);
+	cr_expect_eq(filch_token_set_deadline(token, filch_now() + FILCH_MILLISECOND), 0);
+	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
 	cr_expect(filch_token_expired(token));
 	return filch_scope_leave(token);
 }
@@ -400,7 +433,7 @@ Test(deadline, without_memory_for_its_timer_a_scope_is_refused_and_later_entered
 	struct filch_token token;
 
 	filch_token_init(&token);
-	cr_assert_eq(filch_token_set_deadline(&token, filch_now() + 500 * FILCH_MILLISECOND), 0);
+	cr_assert_eq(filch_token_set_deadline(&token, filch_now() + LONG), 0);
 	cr_assert_eq(run_with(1, finds_no_room, &token), 0);
 	filch_token_fini(&token);
 }
