@@ -59,6 +59,13 @@ static inline uint32_t word32_exchange_seq_cst(struct filch_word32 *word, uint32
 	return __atomic_exchange_n(&word->value, value, __ATOMIC_SEQ_CST);
 }
 
+static inline bool word32_cas_acquire(struct filch_word32 *word, uint32_t *expected,
+				      uint32_t desired)
+{
+	return __atomic_compare_exchange_n(&word->value, expected, desired, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
 static inline bool word32_cas_relaxed(struct filch_word32 *word, uint32_t *expected,
 				      uint32_t desired)
 {
