@@ -17,11 +17,12 @@ struct worker;
  */
 struct filch__task {
 	struct filch_token *scope; /* the innermost scope entered */
+	struct filch_lock *held;   /* the lock taken last of those it holds */
 	struct filch_group *group; /* whose child it is */
 	struct filch_task *record; /* its handle, or NULL */
 	uint32_t operations;	   /* left until it yields */
 	uint32_t budget;	   /* what it starts a run with; UINT32_MAX: unlimited */
-};
+} __attribute__((aligned(16))); /* its address is an owner, with room for flags */
 
 /*
  * Type-stable: allocated with its slab, never freed while the scheduler lives. The

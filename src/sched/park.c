@@ -10,9 +10,10 @@
 #define STATE(word) ((word)&15)
 #define OUTCOME(word) ((enum park_outcome)((word) >> 4 & 15))
 #define EPOCH(word) ((word) >> 8)
+#define COMMITTED ((uint64_t)PARK_COMMITTED << 4)
 
 /* A plain thread's parker; who may wake it is detached before its wait returns. */
-static _Thread_local struct parker thread_parker;
+static _Thread_local struct parker thread_parker __attribute__((aligned(16)));
 
 /* The low half of a parker's word, on which a plain thread sleeps. */
 static struct filch_word32 *futex_of(struct parker *parker)
@@ -44,11 +45,13 @@ uint64_t filch__park_arm(struct parker *parker)
 static uint64_t sleep_thread(struct parker *parker, uint64_t epoch, filch_time deadline)
 {
 	for (;;) {
-		/* acquire: pairs with the claim in filch__unpark. */
+		/* acquire: pairs with the cas in claim. */
 		uint64_t word = word64_load_acquire(&parker->word);
 
 		if (STATE(word) == PARK_WON)
 			return word;
+		if (word & COMMITTED)
+			deadline = FILCH_NEVER;
 		if (filch__futex_wait(futex_of(parker), (uint32_t)word, deadline) == -ETIMEDOUT)
 			filch__unpark(parker, epoch, PARK_TIMED_OUT);
 	}
@@ -87,7 +90,7 @@ enum park_outcome filch__park(struct parker *parker, uint64_t epoch, filch_time 
 		/* relaxed: only whether to leave; the load below acquires. */
 		if (STATE(word64_load_relaxed(&parker->word)) != PARK_WON)
 			leave(parker->fiber);
-		/* acquire: pairs with the claim in filch__unpark; whoever resumed us has also
+		/* acquire: pairs with the cas in claim; whoever resumed us has also
 		 * handed the queues over. */
 		word = word64_load_acquire(&parker->word);
 	} else {
@@ -100,7 +103,15 @@ enum park_outcome filch__park(struct parker *parker, uint64_t epoch, filch_time 
 	return OUTCOME(word);
 }
 
-bool filch__unpark(struct parker *parker, uint64_t epoch, enum park_outcome outcome)
+/* Is the wait undecided, and committed or not as is asked for? */
+static bool is_open(uint64_t word, uint64_t epoch, uint64_t committed)
+{
+	return EPOCH(word) == epoch && (STATE(word) == PARK_ARMED || STATE(word) == PARK_PARKED) &&
+	       (word & COMMITTED) == committed;
+}
+
+static bool claim(struct parker *parker, uint64_t epoch, uint64_t committed,
+		  enum park_outcome outcome, struct parked *parked)
 {
 	struct fiber *fiber = parker->fiber;
 	/* relaxed: the arming is behind us by whatever told us the epoch; the cas decides. */
@@ -108,16 +119,60 @@ bool filch__unpark(struct parker *parker, uint64_t epoch, enum park_outcome outc
 	uint64_t won = epoch << 8 | (uint64_t)outcome << 4 | PARK_WON;
 
 	do {
-		if (EPOCH(word) != epoch ||
-		    (STATE(word) != PARK_ARMED && STATE(word) != PARK_PARKED))
+		if (!is_open(word, epoch, committed))
 			return false;
 		/* acq_rel: releases what the waker gives to the loads in filch__park; acquires the
 		 * context that the commit in settle has saved. */
 	} while (!word64_cas_acq_rel(&parker->word, &word, won));
-	if (!fiber)
-		filch__futex_wake(futex_of(parker), 1); /* *parker may be gone from here on. */
-	else if (STATE(word) == PARK_PARKED)
-		filch__ready(fiber->scheduler, fiber);
+	/* A thread's parker may be gone from here on. */
+	parked->thread = fiber ? NULL : parker;
+	parked->fiber = STATE(word) == PARK_PARKED ? fiber : NULL;
+	return true;
+}
+
+bool filch__park_claim(struct parker *parker, uint64_t epoch, enum park_outcome outcome,
+		       struct parked *parked)
+{
+	return claim(parker, epoch, 0, outcome, parked);
+}
+
+void filch__park_claim_committed(struct parker *parker, uint64_t epoch, enum park_outcome outcome,
+				 struct parked *parked)
+{
+	bool claimed = claim(parker, epoch, COMMITTED, outcome, parked);
+
+	FILCH_CHECK(claimed, "a committed wait was ended by somebody else");
+}
+
+void filch__park_resume(const struct parked *parked)
+{
+	if (parked->thread)
+		filch__futex_wake(futex_of(parked->thread), 1);
+	else if (parked->fiber)
+		filch__ready(parked->fiber->scheduler, parked->fiber);
+}
+
+bool filch__unpark(struct parker *parker, uint64_t epoch, enum park_outcome outcome)
+{
+	struct parked parked;
+
+	if (!claim(parker, epoch, 0, outcome, &parked))
+		return false;
+	filch__park_resume(&parked);
+	return true;
+}
+
+bool filch__park_commit(struct parker *parker, uint64_t epoch)
+{
+	/* relaxed: as in claim. */
+	uint64_t word = word64_load_relaxed(&parker->word);
+
+	do {
+		if (!is_open(word, epoch, 0))
+			return false;
+		/* relaxed: gives and takes nothing; what settle has released goes on to the claim
+		 * through it. */
+	} while (!word64_cas_relaxed(&parker->word, &word, word | COMMITTED));
 	return true;
 }
 

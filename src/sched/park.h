@@ -19,6 +19,10 @@
  *	PARKED    the worker that left the stack
  *	WON       the one winning waker
  *
+ * Until it is won there is COMMITTED, or nothing, in the outcome's place. A wait is committed by
+ * who moves its waiter on to another queue (a condition's to that of its lock): from then on
+ * timeouts and cancels lose, and only filch__park_claim_committed ends it.
+ *
  * Whoever may wake holds (parker, epoch). A late one finds another epoch, or WON,
  * and touches nothing. A fiber's parker is type-stable while its runtime lives; that
  * of a plain thread lives as long as the thread, so who may wake a thread must be
@@ -27,6 +31,8 @@
 enum park_state { PARK_RUNNING, PARK_ARMED, PARK_PARKED, PARK_WON };
 
 enum park_outcome { PARK_GRANTED = 1, PARK_TIMED_OUT = 2, PARK_CANCELLED = 3, PARK_CLOSED = 4 };
+
+#define PARK_COMMITTED 8 /* in the place of an outcome, but not one */
 
 struct fiber;
 
@@ -56,6 +62,23 @@ enum park_outcome filch__park(struct parker *parker, uint64_t epoch, filch_time 
  * already (other epoch, or won by another). Context: anywhere, also under a spin.
  */
 bool filch__unpark(struct parker *parker, uint64_t epoch, enum park_outcome outcome);
+
+/* What a claim leaves to be done, in two steps for who claims under a spin: all-zero is nothing. */
+struct parked {
+	struct fiber *fiber;
+	struct parker *thread;
+};
+
+bool filch__park_claim(struct parker *parker, uint64_t epoch, enum park_outcome outcome,
+		       struct parked *parked);
+/* Makes the owner of the claimed wait runnable. */
+void filch__park_resume(const struct parked *parked);
+
+/* No timeout and no cancel ends this wait any more. False when it was over already. */
+bool filch__park_commit(struct parker *parker, uint64_t epoch);
+/* Claims a wait that the caller, and only it, may end. */
+void filch__park_claim_committed(struct parker *parker, uint64_t epoch, enum park_outcome outcome,
+				 struct parked *parked);
 
 /* Is this wait still undecided? A hint for who collects stale entries. */
 bool filch__park_is_waiting(const struct parker *parker, uint64_t epoch);

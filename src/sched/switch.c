@@ -67,12 +67,13 @@ static void settle(struct worker *worker, struct fiber *left)
 	case LEFT_PARKED:
 		/* relaxed: the cas decides. */
 		word = word64_load_relaxed(&left->parker.word);
-		/* release: the saved context, to the claim in filch__unpark. What the waker wrote
+		/* Again when it was committed meanwhile.
+		 * release: the saved context, to the claim in park.c. What the waker wrote
 		 * before it claimed is acquired by filch__park. */
-		if ((word & 15) == PARK_ARMED &&
-		    word64_cas_release(&left->parker.word, &word,
-				       (word & ~UINT64_C(15)) | PARK_PARKED))
-			break;
+		while ((word & 15) == PARK_ARMED)
+			if (word64_cas_release(&left->parker.word, &word,
+					       (word & ~UINT64_C(15)) | PARK_PARKED))
+				return;
 		filch__worker_push_ready(worker, left);
 		break;
 	}

@@ -138,6 +138,20 @@ int filch__wait_enter(void)
 	return 0;
 }
 
+int filch__wait_enter_queue(void)
+{
+	struct fiber *self = filch__fiber_self();
+	int status = filch__checkpoint();
+
+	if (status < 0 || !self)
+		return status;
+	if (self->task == &filch__task_none)
+		return -EPERM;
+	if (self->task->operations > 1 && self->task->budget != UINT32_MAX)
+		self->task->operations--;
+	return 0;
+}
+
 /* Leaves for a fresh loop; the caller is ready again. */
 static void yield_to_loop(struct fiber *self)
 {

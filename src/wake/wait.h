@@ -41,6 +41,8 @@ int filch__wait_sleep(filch_time deadline);
 bool filch__wait_is_over(filch_time deadline);
 /* What a blocking call does first: -ECANCELED, or charges the budget (and may yield) and 0. */
 int filch__wait_enter(void);
+/* The same for who finds that it has to wait: its place in the queue does not wait for a yield. */
+int filch__wait_enter_queue(void);
 /* Lets every other ready task go first. Only in a task. */
 void filch__wait_yield(struct fiber *self);
 /* Lets who waits for this worker go first (timers due, ready tasks, the injection queue), before
