@@ -3,6 +3,7 @@
 #define FILCH_H
 
 #include <filch/group.h>
+#include <filch/lock.h>
 #include <filch/runtime.h>
 #include <filch/task.h>
 #include <filch/timer.h>

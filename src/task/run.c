@@ -52,6 +52,8 @@ static int call_recorded(struct fiber *self, const struct deque_item *item, bool
 		status = item_fn(item)(item->word[1]);
 	if (task.scope != &record->token)
 		filch__task_left_scope();
+	if (task.held)
+		filch__locks_break(&task);
 	*cancelled = ended_cancelled(self, &record->token, status);
 	record->reason = filch__token_effective_reason(&record->token);
 	self->task = outer;

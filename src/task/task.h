@@ -6,6 +6,7 @@
 #include "data/spin.h"
 #include "platform/context.h"
 #include "sched/worker.h"
+#include "sync/lock.h"
 #include "wake/wait.h"
 
 #include <filch/group.h>
@@ -116,6 +117,7 @@ static FILCH_ALWAYS_INLINE void task_set_plain(struct filch__task *task, struct 
 	task->scope = &group->token;
 	task->group = group;
 	task->record = NULL;
+	task->held = NULL;
 }
 
 /* Calls it on the caller's fiber, as `task`: set above, and good for the next call as well. */
@@ -129,6 +131,8 @@ static FILCH_ALWAYS_INLINE int task_call(struct fiber *self, struct filch__task 
 	status = item_fn(item)(item->word[1]);
 	if (unlikely(task->scope != &group->token))
 		filch__task_left_scope();
+	if (unlikely(task->held))
+		filch__locks_break(task);
 	return status;
 }
 

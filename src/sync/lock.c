@@ -1,0 +1,501 @@
+/* The lock: barging, with hand-over to who has waited. */
+#include "sync/lock.h"
+
+#include "platform/clock.h"
+#include "platform/cpu.h"
+#include "platform/thread.h"
+#include "sched/worker.h"
+#include "wake/token.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#define PATIENCE FILCH_MILLISECOND
+#define SPINS 12
+
+#define OWNER(state) ((state) & ~LOCK_FLAGS)
+
+/* ---- Who holds what ---- */
+
+uint64_t filch__lock_self(void)
+{
+	struct fiber *self = filch__fiber_self();
+
+	return (uintptr_t)(self ? (void *)self->task : (void *)filch__parker_self());
+}
+
+bool filch__lock_is_mine(const struct filch_lock *lock)
+{
+	/* relaxed: only the owner finds itself there. */
+	return OWNER(word64_load_relaxed(&lock->state)) == filch__lock_self();
+}
+
+/* The locks a plain thread holds are broken when it ends. */
+static _Thread_local struct filch_lock *thread_held;
+static pthread_key_t at_exit;
+static pthread_once_t at_exit_once = PTHREAD_ONCE_INIT;
+static bool has_at_exit;
+
+static void break_all(struct filch_lock **held);
+
+static void end_thread(void *held)
+{
+	break_all(held);
+}
+
+static void create_at_exit(void)
+{
+	has_at_exit = pthread_key_create(&at_exit, end_thread) == 0;
+}
+
+static struct filch_lock **held_by_thread(void)
+{
+	pthread_once(&at_exit_once, create_at_exit);
+	if (!thread_held && has_at_exit)
+		pthread_setspecific(at_exit, &thread_held);
+	return &thread_held;
+}
+
+static struct filch_lock **held_by_self(void)
+{
+	struct fiber *self = filch__fiber_self();
+
+	return self ? &self->task->held : held_by_thread();
+}
+
+/* Both by the owner alone, while it is. */
+static void note_held(struct filch_lock *lock)
+{
+	struct filch_lock **held = held_by_self();
+
+	lock->held = *held;
+	*held = lock;
+}
+
+static void forget_held(const struct filch_lock *lock)
+{
+	struct filch_lock **held = held_by_self();
+
+	while (*held != lock)
+		held = &(*held)->held;
+	*held = lock->held;
+}
+
+/* ---- The guard ---- */
+
+/* The state that was found, without GUARD. */
+static uint64_t guard(struct filch_lock *lock)
+{
+	for (unsigned spins = 0;; spins++) {
+		/* relaxed: the cas orders. */
+		uint64_t state = word64_load_relaxed(&lock->state);
+
+		/* acquire: pairs with the release in unguard, and of the short release. */
+		if (!(state & LOCK_GUARD) &&
+		    word64_cas_acquire(&lock->state, &state, state | LOCK_GUARD))
+			return state;
+		if (spins < 100)
+			cpu_relax();
+		else
+			filch__thread_yield();
+	}
+}
+
+/* The last touch. */
+static void unguard(struct filch_lock *lock, uint64_t state)
+{
+	/* release: pairs with the acquire in guard, and of the short acquire. */
+	word64_store_release(&lock->state, state);
+}
+
+static struct list *waiters_of(struct filch_lock *lock)
+{
+	return (struct list *)(void *)lock->waiters;
+}
+
+static struct lock_waiter *first_of(struct filch_lock *lock)
+{
+	struct list *waiters = waiters_of(lock);
+
+	return list_is_empty(waiters)
+		       ? NULL
+		       : container_of(waiters->next, struct lock_waiter, waiter.link);
+}
+
+/* Guarded, as the following; they return what the state becomes by it. */
+static uint64_t join(struct filch_lock *lock, struct lock_waiter *waiter, uint64_t state)
+{
+	struct list *link = &waiter->waiter.link, *waiters = waiters_of(lock);
+
+	list_push_back(waiters, link);
+	if (waiter->joined) {
+		/* Its turn had come already: it is the first again. */
+		waiter->tried = true;
+		waiter->woken = waiter->committed = false;
+		list_remove(link);
+		list_push_back(list_is_empty(waiters) ? waiters : waiters->next, link);
+	} else {
+		waiter->joined = true;
+		waiter->since = filch__clock_now();
+	}
+	lock->waiting++;
+	return state | LOCK_WAITED;
+}
+
+static uint64_t unlink_waiter(struct filch_lock *lock, struct lock_waiter *waiter, uint64_t state)
+{
+	list_remove(&waiter->waiter.link);
+	lock->waiting--;
+	return list_is_empty(waiters_of(lock)) ? state & ~LOCK_WAITED : state;
+}
+
+/* The same for one that has nothing by it: until it has come the lock must stay. */
+static uint64_t expel(struct filch_lock *lock, struct lock_waiter *waiter, uint64_t state)
+{
+	lock->leaving++;
+	return unlink_waiter(lock, waiter, state);
+}
+
+/* A waiter has come: 0 the lock was handed to it, -EAGAIN it was not, -EOWNERDEAD it was expelled.
+ */
+static int come(struct filch_lock *lock, struct lock_waiter *waiter, uint64_t *state)
+{
+	if (list_is_linked(&waiter->waiter.link)) {
+		*state = unlink_waiter(lock, waiter, *state);
+		return -EAGAIN;
+	}
+	if (OWNER(*state) == waiter->owner)
+		return 0;
+	lock->leaving--;
+	return -EOWNERDEAD;
+}
+
+/* ---- Acquiring ---- */
+
+static bool take(struct filch_lock *lock, uint64_t self)
+{
+	uint64_t state = 0;
+
+	/* acquire: pairs with the release of the lock. */
+	return word64_cas_acquire(&lock->state, &state, self);
+}
+
+/* A short wait for a lock that is held but not queued for: parking costs more. */
+static bool spin_for(struct filch_lock *lock, uint64_t self)
+{
+	for (unsigned i = 0; i < SPINS; i++) {
+		/* relaxed: take orders. */
+		uint64_t state = word64_load_relaxed(&lock->state);
+
+		if (state == 0 && take(lock, self))
+			return true;
+		if (state & (LOCK_WAITED | LOCK_BROKEN))
+			return false;
+		cpu_relax();
+	}
+	return false;
+}
+
+/* Guarded: 0 the lock becomes ours, -EAGAIN it is to be waited for, or the error. */
+static int try_guarded(uint64_t *state, uint64_t self)
+{
+	if (*state & LOCK_BROKEN)
+		return -EOWNERDEAD;
+	if (OWNER(*state) == self)
+		return -EDEADLK;
+	if (OWNER(*state) != 0)
+		return -EAGAIN;
+	*state |= self;
+	return 0;
+}
+
+static int wait_in_queue(struct lock_waiter *waiter, filch_time deadline, bool surely)
+{
+	int status = 0;
+
+	if (surely)
+		filch__waiter_wait_surely(&waiter->waiter);
+	else
+		status = filch__waiter_wait(&waiter->waiter, deadline);
+	/* Closed: it was expelled, and will see. */
+	return status == -EPIPE ? 0 : status;
+}
+
+static bool is_over(filch_time deadline)
+{
+	return deadline != FILCH_NEVER && deadline <= filch__clock_now();
+}
+
+/* Tries and waits in turns. A waiter that has joined begins as one that was woken. */
+static int contend(struct filch_lock *lock, struct lock_waiter *waiter, filch_time deadline,
+		   bool surely)
+{
+	int status = 0;
+
+	for (;;) {
+		uint64_t state = guard(lock);
+		int found = waiter->joined ? come(lock, waiter, &state) : -EAGAIN;
+
+		if (status == 0)
+			status = found;
+		if (status == -EAGAIN)
+			status = try_guarded(&state, waiter->owner);
+		if (status == -EAGAIN && is_over(deadline))
+			status = -ETIMEDOUT;
+		if (status != -EAGAIN) {
+			unguard(lock, state);
+			return status;
+		}
+		if (!waiter->joined)
+			lock->contended++;
+		filch__waiter_begin(&waiter->waiter);
+		unguard(lock, join(lock, waiter, state));
+		status = wait_in_queue(waiter, deadline, surely);
+	}
+}
+
+/* Whose budget is spent waits in the queue, where others go first. */
+static bool may_spin(void)
+{
+	struct fiber *self = filch__fiber_self();
+
+	return !self || self->task->operations > 1;
+}
+
+static int acquire(struct filch_lock *lock, filch_time deadline, bool surely)
+{
+	struct lock_waiter waiter = { .owner = filch__lock_self() };
+	int status = 0;
+
+	if (!take(lock, waiter.owner) && !(may_spin() && spin_for(lock, waiter.owner)))
+		status = contend(lock, &waiter, deadline, surely);
+	if (status == 0)
+		note_held(lock);
+	return status;
+}
+
+int filch_lock_acquire_until(struct filch_lock *lock, filch_time deadline)
+{
+	int status;
+
+	if (!lock)
+		return -EINVAL;
+	/* relaxed: a hint. */
+	status = word64_load_relaxed(&lock->state) == 0 ? filch__wait_enter()
+							: filch__wait_enter_queue();
+	return status < 0 ? status : acquire(lock, deadline, false);
+}
+
+int filch__lock_acquire_surely(struct filch_lock *lock)
+{
+	return acquire(lock, FILCH_NEVER, true);
+}
+
+/* As filch__wait_enter and take, without a call. */
+FILCH_NOINLINE int filch_lock_acquire(struct filch_lock *lock)
+{
+	struct fiber *self = fiber_self_at_entry();
+	struct filch__task *task = self->task;
+
+	if (unlikely(!lock || !task->scope || task->operations <= 1 ||
+		     token_is_cancelled(task->scope, self->worker->scheduler) ||
+		     !take(lock, (uintptr_t)task)))
+		return filch_lock_acquire_until(lock, FILCH_NEVER);
+	task->operations--;
+	lock->held = task->held;
+	task->held = lock;
+	return 0;
+}
+
+int filch_lock_try_acquire(struct filch_lock *lock)
+{
+	struct fiber *fiber = filch__fiber_self();
+	uint64_t self = filch__lock_self();
+	int status;
+
+	if (!lock)
+		return -EINVAL;
+	if (fiber && fiber->task == &filch__task_none)
+		return -EPERM;
+	if (!take(lock, self)) {
+		uint64_t state = guard(lock);
+
+		status = try_guarded(&state, self);
+		unguard(lock, state);
+		if (status < 0)
+			return status;
+	}
+	note_held(lock);
+	return 0;
+}
+
+/* ---- Releasing ---- */
+
+static bool claim(struct lock_waiter *waiter, enum park_outcome outcome, struct parked *parked)
+{
+	struct parker *parker = waiter->waiter.parker;
+	uint64_t epoch = waiter->waiter.epoch;
+
+	if (!waiter->committed)
+		return filch__park_claim(parker, epoch, outcome, parked);
+	filch__park_claim_committed(parker, epoch, outcome, parked);
+	return true;
+}
+
+/*
+ * Guarded; what the state becomes when its owner has left it. The first waiter is handed the lock
+ * if its patience has ended, and else woken, unless it is already.
+ */
+static uint64_t pass_on(struct filch_lock *lock, uint64_t state, struct parked *parked)
+{
+	struct lock_waiter *head;
+
+	state &= LOCK_FLAGS;
+	while ((head = first_of(lock)) != NULL) {
+		if (!head->woken && !claim(head, PARK_GRANTED, parked)) {
+			/* Its wait has ended otherwise. */
+			state = expel(lock, head, state);
+			continue;
+		}
+		if (head->tried || filch__clock_now() - head->since >= PATIENCE)
+			return unlink_waiter(lock, head, state) | head->owner;
+		head->woken = true;
+		return state;
+	}
+	return state;
+}
+
+/* Guarded: the lock is broken. */
+static FILCH_COLD uint64_t expel_all(struct filch_lock *lock, uint64_t state)
+{
+	struct lock_waiter *head;
+
+	while ((head = first_of(lock)) != NULL) {
+		struct parked parked = { NULL, NULL };
+
+		state = expel(lock, head, state);
+		if (!head->woken && claim(head, PARK_CLOSED, &parked))
+			filch__park_resume(&parked);
+	}
+	return state;
+}
+
+static FILCH_COLD int release_slowly(struct filch_lock *lock)
+{
+	struct parked parked = { NULL, NULL };
+
+	if (!lock)
+		return -EINVAL;
+	if (!filch__lock_is_mine(lock))
+		return -EPERM;
+	forget_held(lock);
+	unguard(lock, pass_on(lock, guard(lock), &parked));
+	filch__park_resume(&parked);
+	return 0;
+}
+
+FILCH_NOINLINE int filch_lock_release(struct filch_lock *lock)
+{
+	struct filch__task *task = fiber_self_at_entry()->task;
+	struct filch_lock *next;
+	uint64_t state = (uintptr_t)task;
+
+	if (unlikely(!lock || task->held != lock))
+		return release_slowly(lock);
+	next = lock->held;
+	/* release: pairs with the acquire of who takes it next. The last touch. */
+	if (unlikely(!word64_cas_release(&lock->state, &state, 0)))
+		return release_slowly(lock);
+	task->held = next;
+	return 0;
+}
+
+/* ---- For conditions ---- */
+
+void filch__lock_queue(struct filch_lock *lock, struct list *waiters)
+{
+	struct parked parked = { NULL, NULL };
+	uint64_t state = guard(lock);
+	struct list *link;
+
+	while ((link = list_pop_front(waiters)))
+		state = join(lock, container_of(link, struct lock_waiter, waiter.link), state);
+	if (state & LOCK_BROKEN)
+		state = expel_all(lock, state);
+	else if (OWNER(state) == 0)
+		state = pass_on(lock, state, &parked);
+	unguard(lock, state);
+	filch__park_resume(&parked);
+}
+
+int filch__lock_come(struct filch_lock *lock, struct lock_waiter *waiter)
+{
+	int status = contend(lock, waiter, FILCH_NEVER, true);
+
+	if (status == 0)
+		note_held(lock);
+	return status;
+}
+
+/* ---- The end of an owner ---- */
+
+static void break_lock(struct filch_lock *lock)
+{
+	uint64_t state = expel_all(lock, guard(lock));
+
+	unguard(lock, (state & LOCK_FLAGS) | LOCK_BROKEN);
+}
+
+static void break_all(struct filch_lock **held)
+{
+	while (*held) {
+		struct filch_lock *lock = *held;
+
+		*held = lock->held;
+		break_lock(lock);
+	}
+}
+
+void filch__locks_break(struct filch__task *task)
+{
+	break_all(&task->held);
+}
+
+int filch_lock_repair(struct filch_lock *lock)
+{
+	uint64_t state;
+
+	if (!lock)
+		return -EINVAL;
+	state = guard(lock);
+	unguard(lock, state & ~LOCK_BROKEN);
+	return state & LOCK_BROKEN ? 0 : -EINVAL;
+}
+
+int filch_lock_fini(struct filch_lock *lock)
+{
+	uint64_t state;
+	bool busy;
+
+	if (!lock)
+		return 0;
+	state = guard(lock);
+	busy = OWNER(state) != 0 || lock->waiting + lock->leaving > 0;
+	unguard(lock, state);
+	return busy ? -EBUSY : 0;
+}
+
+void filch_lock_get_statistics(struct filch_lock *lock, struct filch_lock_statistics *statistics)
+{
+	uint64_t state = guard(lock);
+
+	*statistics = (struct filch_lock_statistics){
+		.owner = (const void *)(uintptr_t)OWNER(state),
+		.locked = OWNER(state) != 0,
+		.mine = OWNER(state) == filch__lock_self(),
+		.broken = state & LOCK_BROKEN,
+		.waiting = lock->waiting,
+		.contended = lock->contended,
+	};
+	unguard(lock, state);
+}
