@@ -6,6 +6,7 @@
 #include <filch/group.h>
 #include <filch/lock.h>
 #include <filch/runtime.h>
+#include <filch/select.h>
 #include <filch/task.h>
 #include <filch/timer.h>
 #include <filch/token.h>

@@ -30,7 +30,13 @@
  */
 enum park_state { PARK_RUNNING, PARK_ARMED, PARK_PARKED, PARK_WON };
 
-enum park_outcome { PARK_GRANTED = 1, PARK_TIMED_OUT = 2, PARK_CANCELLED = 3, PARK_CLOSED = 4 };
+enum park_outcome {
+	PARK_UNDECIDED = 0, /* in no park word */
+	PARK_GRANTED = 1,
+	PARK_TIMED_OUT = 2,
+	PARK_CANCELLED = 3,
+	PARK_CLOSED = 4
+};
 
 #define PARK_COMMITTED 8 /* in the place of an outcome, but not one */
 

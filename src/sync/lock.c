@@ -5,6 +5,7 @@
 #include "platform/cpu.h"
 #include "platform/thread.h"
 #include "sched/worker.h"
+#include "sync/select.h"
 #include "wake/token.h"
 
 #include <errno.h>
@@ -336,10 +337,12 @@ static bool claim(struct lock_waiter *waiter, enum park_outcome outcome, struct 
 	struct parker *parker = waiter->waiter.parker;
 	uint64_t epoch = waiter->waiter.epoch;
 
-	if (!waiter->committed)
-		return filch__park_claim(parker, epoch, outcome, parked);
-	filch__park_claim_committed(parker, epoch, outcome, parked);
-	return true;
+	waiter->waiter.outcome = outcome;
+	if (waiter->committed)
+		filch__park_claim_committed(parker, epoch, outcome, parked);
+	else if (!filch__park_claim(parker, epoch, outcome, parked))
+		waiter->waiter.outcome = PARK_UNDECIDED;
+	return waiter->waiter.outcome != PARK_UNDECIDED;
 }
 
 /*
@@ -357,7 +360,7 @@ static uint64_t pass_on(struct filch_lock *lock, uint64_t state, struct parked *
 			state = expel(lock, head, state);
 			continue;
 		}
-		if (head->tried || filch__clock_now() - head->since >= PATIENCE)
+		if (head->tried || head->select || filch__clock_now() - head->since >= PATIENCE)
 			return unlink_waiter(lock, head, state) | head->owner;
 		head->woken = true;
 		return state;
@@ -498,4 +501,52 @@ void filch_lock_get_statistics(struct filch_lock *lock, struct filch_lock_statis
 		.contended = lock->contended,
 	};
 	unguard(lock, state);
+}
+
+/* ---- As an arm of a select ---- */
+
+SELECT_ROOM_FITS(struct lock_waiter);
+
+static int arm_ready(struct filch_arm *arm)
+{
+	return filch_lock_try_acquire(arm->object);
+}
+
+static bool arm_attach(struct filch_arm *arm)
+{
+	struct filch_lock *lock = arm->object;
+	struct lock_waiter *waiter = arm_waiter(arm);
+	uint64_t state = guard(lock);
+
+	waiter->owner = filch__lock_self();
+	waiter->select = true;
+	waiter->joined = waiter->woken = waiter->tried = waiter->committed = false;
+	if (state & LOCK_BROKEN || OWNER(state) == 0 || OWNER(state) == waiter->owner) {
+		unguard(lock, state);
+		return false;
+	}
+	lock->contended++;
+	unguard(lock, join(lock, waiter, state));
+	return true;
+}
+
+static int arm_detach(struct filch_arm *arm)
+{
+	struct filch_lock *lock = arm->object;
+	struct lock_waiter *waiter = arm_waiter(arm);
+	uint64_t state = guard(lock);
+	int status = come(lock, waiter, &state);
+
+	unguard(lock, state);
+	if (status == 0)
+		note_held(lock);
+	/* Expelled, but another arm was won before, or the wait had ended. */
+	return status == -EOWNERDEAD && waiter->waiter.outcome == PARK_UNDECIDED ? -EAGAIN : status;
+}
+
+static const struct select_kind arm_kind = { arm_ready, arm_attach, arm_detach };
+
+struct filch_arm filch_lock_arm(struct filch_lock *lock)
+{
+	return (struct filch_arm){ .kind = &arm_kind, .object = lock };
 }

@@ -41,6 +41,7 @@ struct lock_waiter {
 	bool woken;	/* on its way to try */
 	bool tried;	/* woken once already, in vain */
 	bool committed; /* a condition's: only the lock ends its wait */
+	bool select;	/* an arm's: only handed the lock, never woken to try */
 };
 
 /* Whom the lock would belong to: the caller's task, or thread. */

@@ -12,6 +12,7 @@
 void filch__waiter_begin(struct waiter *waiter)
 {
 	waiter->link.next = waiter->link.previous = NULL;
+	waiter->outcome = PARK_UNDECIDED;
 	waiter->parker = filch__parker_self();
 	waiter->epoch = filch__park_arm(waiter->parker);
 }
@@ -39,6 +40,7 @@ static int error_of(enum park_outcome outcome)
 		return -ETIMEDOUT;
 	case PARK_CANCELLED:
 		return -ECANCELED;
+	case PARK_UNDECIDED:
 	case PARK_CLOSED:
 		break;
 	}

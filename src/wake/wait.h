@@ -18,6 +18,8 @@ struct waiter {
 	struct list link;
 	struct parker *parker;
 	uint64_t epoch;
+	enum park_outcome outcome; /* 0, or what a waker has won it for: for who waits in several
+				      lists at once. Guarded as the link is */
 };
 
 void filch__waiter_begin(struct waiter *waiter);
@@ -29,9 +31,19 @@ void filch__waiter_wait_surely(struct waiter *waiter);
  */
 void filch__waiter_abort(struct waiter *waiter);
 
+/* Ends the wait with `outcome`; the same rules for both. */
+static inline bool waiter_end(struct waiter *waiter, enum park_outcome outcome)
+{
+	waiter->outcome = outcome;
+	if (likely(filch__unpark(waiter->parker, waiter->epoch, outcome)))
+		return true;
+	waiter->outcome = PARK_UNDECIDED;
+	return false;
+}
+
 static inline bool waiter_grant(struct waiter *waiter)
 {
-	return filch__unpark(waiter->parker, waiter->epoch, PARK_GRANTED);
+	return waiter_end(waiter, PARK_GRANTED);
 }
 
 /* Parks for nothing but time: -ETIMEDOUT at the deadline, or -ECANCELED. */
