@@ -5,6 +5,7 @@
 #include <filch/condition.h>
 #include <filch/group.h>
 #include <filch/lock.h>
+#include <filch/queue.h>
 #include <filch/runtime.h>
 #include <filch/select.h>
 #include <filch/task.h>

@@ -25,6 +25,11 @@ extern "C" {
  *   -ETIMEDOUT   the deadline passed
  *   -ECANCELED   the scope the caller is in has been cancelled
  *   -EDEADLK     the wait could never end (waiting for oneself or an ancestor)
+ *   -EPIPE       closed, shut down, or the other side is gone
+ *   -ENODATA     nothing is left, and nothing will come
+ *   -EBADF       this end of a channel has been closed
+ *   -EOVERFLOW   values were lost by who was too slow; more given back than taken
+ *   -EALREADY    it was done before, and can be done only once
  *   -EINVAL      an argument is NULL, out of range, or of another runtime
  *   -EBUSY       the object is in a state that forbids the call
  *   -EPERM       the caller is not the owner, or in the wrong context

@@ -1,0 +1,119 @@
+/* Puts and gets as arms of a select, for queues and for the ends of channels. */
+#include "sync/queue.h"
+#include "sync/select.h"
+
+#include <errno.h>
+
+SELECT_ROOM_FITS(struct queue_waiter);
+
+/* The end of a channel: arm->number. */
+static struct filch_channel_end *end_of(const struct filch_arm *arm)
+{
+	return (struct filch_channel_end *)(uintptr_t)arm->number;
+}
+
+static struct queue_waiter *prepare(struct filch_arm *arm)
+{
+	struct queue_waiter *waiter = arm_waiter(arm);
+
+	waiter->element = arm->value;
+	waiter->end = end_of(arm);
+	waiter->reserve = false;
+	return waiter;
+}
+
+/* What it fired with, or -EAGAIN. */
+static int detach(struct filch_arm *arm, bool getter)
+{
+	struct filch_queue *queue = arm->object;
+	struct queue_waiter *waiter = arm_waiter(arm);
+	int status = -EAGAIN;
+
+	queue_guard(queue);
+	if (list_is_linked(&waiter->waiter.link))
+		filch__queue_unlink(queue, &waiter->waiter);
+	if (waiter->waiter.outcome == PARK_GRANTED)
+		status = 0;
+	else if (waiter->waiter.outcome == PARK_CLOSED)
+		status = waiter->end && waiter->end->closed ? -EBADF
+			 : getter && queue->channel	    ? -ENODATA
+							    : -EPIPE;
+	queue_unguard(queue);
+	return status;
+}
+
+static int put_ready(struct filch_arm *arm)
+{
+	return filch__queue_put(arm->object, arm->value, end_of(arm), QUEUE_TRY);
+}
+
+static bool put_attach(struct filch_arm *arm)
+{
+	struct filch_queue *queue = arm->object;
+	struct queue_waiter *waiter = prepare(arm);
+	bool waits;
+
+	queue_guard(queue);
+	waits = queue->free == 0 && queue->overflow == FILCH_QUEUE_WAIT &&
+		queue->capacity != FILCH_QUEUE_UNBOUNDED &&
+		filch__queue_put_closed(queue, waiter->end) == 0 &&
+		(queue->capacity > 0 || !list_has_other(getters_of(queue), waiter->waiter.parker));
+	if (waits)
+		filch__queue_link(queue, waiter, false);
+	queue_unguard(queue);
+	return waits;
+}
+
+static int put_detach(struct filch_arm *arm)
+{
+	return detach(arm, false);
+}
+
+static int get_ready(struct filch_arm *arm)
+{
+	return filch__queue_get(arm->object, arm->value, end_of(arm), QUEUE_TRY);
+}
+
+static bool get_attach(struct filch_arm *arm)
+{
+	struct filch_queue *queue = arm->object;
+	struct queue_waiter *waiter = prepare(arm);
+	bool waits;
+
+	queue_guard(queue);
+	waits = queue->count == 0 && filch__queue_get_closed(queue, waiter->end) == 0 &&
+		(queue->capacity > 0 || !list_has_other(putters_of(queue), waiter->waiter.parker));
+	if (waits)
+		filch__queue_link(queue, waiter, true);
+	queue_unguard(queue);
+	return waits;
+}
+
+static int get_detach(struct filch_arm *arm)
+{
+	return detach(arm, true);
+}
+
+static const struct select_kind put_kind = { put_ready, put_attach, put_detach };
+static const struct select_kind get_kind = { get_ready, get_attach, get_detach };
+
+struct filch_arm filch__queue_arm(bool getter, struct filch_queue *queue, void *element,
+				  struct filch_channel_end *end)
+{
+	return (struct filch_arm){
+		.kind = getter ? &get_kind : &put_kind,
+		.object = queue,
+		.value = element,
+		.number = (uintptr_t)end,
+	};
+}
+
+struct filch_arm filch_queue_put_arm(struct filch_queue *queue, const void *element)
+{
+	return filch__queue_arm(false, queue, (void *)(uintptr_t)element, NULL);
+}
+
+struct filch_arm filch_queue_get_arm(struct filch_queue *queue, void *element)
+{
+	return filch__queue_arm(true, queue, element, NULL);
+}
