@@ -2,6 +2,7 @@
 #ifndef FILCH_H
 #define FILCH_H
 
+#include <filch/channel.h>
 #include <filch/condition.h>
 #include <filch/group.h>
 #include <filch/lock.h>
