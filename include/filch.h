@@ -2,10 +2,12 @@
 #ifndef FILCH_H
 #define FILCH_H
 
+#include <filch/broadcast.h>
 #include <filch/channel.h>
 #include <filch/condition.h>
 #include <filch/group.h>
 #include <filch/lock.h>
+#include <filch/oneshot.h>
 #include <filch/queue.h>
 #include <filch/runtime.h>
 #include <filch/select.h>
@@ -13,5 +15,6 @@
 #include <filch/timer.h>
 #include <filch/token.h>
 #include <filch/types.h>
+#include <filch/watch.h>
 
 #endif
