@@ -10,6 +10,7 @@
 #include <filch/oneshot.h>
 #include <filch/queue.h>
 #include <filch/runtime.h>
+#include <filch/rwlock.h>
 #include <filch/select.h>
 #include <filch/task.h>
 #include <filch/timer.h>

@@ -41,9 +41,6 @@ struct filch_condition_statistics {
 	uint64_t notified; /* waiters, so far */
 };
 
-/* 1 true, 0 false, or a negative errno, which the wait returns. Called with the lock held. */
-typedef int filch_predicate_fn(void *arg);
-
 /* Only needed for flags. -EINVAL. */
 FILCH_API int filch_condition_init(struct filch_condition *condition, unsigned flags);
 /* 0; -EBUSY when it is waited for. NULL is accepted. */
@@ -60,7 +57,8 @@ FILCH_API int filch_condition_wait_until(struct filch_condition *condition, stru
 					 filch_time deadline);
 
 /*
- * Waits until the predicate is true: asks it first, and after each wake, be it by a notify, a
+ * Waits until the predicate, called with the lock held, is true: asks it first, and after each
+ * wake, be it by a notify, a
  * cancel or the deadline. 0 when it was true, its error, or as the wait. A deadline that has
  * passed: asks once.
  */

@@ -33,6 +33,7 @@ extern "C" {
  *   -EINVAL      an argument is NULL, out of range, or of another runtime
  *   -EBUSY       the object is in a state that forbids the call
  *   -EPERM       the caller is not the owner, or in the wrong context
+ *   -EOWNERDEAD  the lock's owner ended holding it
  *   -ENOMEM      no memory, no stack
  *   -ESHUTDOWN   the runtime no longer accepts work, or belongs to the parent of a fork
  */
@@ -47,6 +48,8 @@ typedef int64_t filch_time;
 
 /* A task: 0 or positive is success, a negative errno is failure. */
 typedef int filch_task_fn(void *arg);
+/* A predicate: 1 true, 0 false, or a negative errno, which goes to the caller. */
+typedef int filch_predicate_fn(void *arg);
 
 struct filch_group;
 struct filch_runtime;

@@ -14,13 +14,18 @@ struct crew {
 	struct filch_task *tasks[16];
 	int status[16];
 	int order[16];
-	int arrived;
+	int places, arrived;
 	int go; /* who waits inside leaves when it is set */
 };
 
 static inline void crew_arrive(struct crew *crew, int index)
 {
-	crew->order[__atomic_fetch_add(&crew->arrived, 1, __ATOMIC_ACQ_REL)] = index;
+	int place = __atomic_fetch_add(&crew->places, 1, __ATOMIC_RELAXED);
+
+	crew->order[place] = index;
+	while (flag_get(&crew->arrived) != place)
+		sched_yield();
+	flag_add(&crew->arrived);
 }
 
 /* "012" in the order of arrival. */
