@@ -6,12 +6,14 @@
 #include <filch/channel.h>
 #include <filch/condition.h>
 #include <filch/group.h>
+#include <filch/line.h>
 #include <filch/lock.h>
 #include <filch/oneshot.h>
 #include <filch/queue.h>
 #include <filch/runtime.h>
 #include <filch/rwlock.h>
 #include <filch/select.h>
+#include <filch/semaphore.h>
 #include <filch/task.h>
 #include <filch/timer.h>
 #include <filch/token.h>

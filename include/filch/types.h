@@ -30,6 +30,7 @@ extern "C" {
  *   -EBADF       this end of a channel has been closed
  *   -EOVERFLOW   values were lost by who was too slow; more given back than taken
  *   -EALREADY    it was done before, and can be done only once
+ *   -ENOTRECOVERABLE  broken: a barrier, a parking lot
  *   -EINVAL      an argument is NULL, out of range, or of another runtime
  *   -EBUSY       the object is in a state that forbids the call
  *   -EPERM       the caller is not the owner, or in the wrong context
