@@ -5,9 +5,11 @@
 #include <filch/broadcast.h>
 #include <filch/channel.h>
 #include <filch/condition.h>
+#include <filch/event.h>
 #include <filch/group.h>
 #include <filch/line.h>
 #include <filch/lock.h>
+#include <filch/notify.h>
 #include <filch/oneshot.h>
 #include <filch/queue.h>
 #include <filch/runtime.h>
