@@ -1,4 +1,4 @@
-/* What every model program does: check the clients, or weaken each order in turn and be caught. */
+/* Checks the clients, or weakens each order and leaves out each step in turn, to be caught. */
 #ifndef FILCH_MODEL_MODEL_H
 #define FILCH_MODEL_MODEL_H
 
@@ -267,9 +267,10 @@ static inline void mutate_site(const struct program *program, struct site *site,
 	rl::memory_order out[2];
 	int count;
 
-	if (site->kind == LIGHT || site->kind == HEAVY) {
+	if (site->kind == LIGHT || site->kind == HEAVY || site->kind == STEP) {
 		site->dropped = true;
-		judge(program, site, site->operation, "barrier", "nothing", tally);
+		judge(program, site, site->operation, site->kind == STEP ? "step" : "barrier",
+		      "nothing", tally);
 		site->dropped = false;
 		return;
 	}

@@ -11,6 +11,7 @@
 #define STATE(word) ((word)&15)
 #define OUTCOME(word) ((int)((word) >> 4 & 15))
 #define EPOCH(word) ((word) >> 8)
+#define COMMITTED (UINT64_C(8) << 4)
 
 enum park_state { PARK_RUNNING, PARK_ARMED, PARK_PARKED, PARK_WON };
 
@@ -50,14 +51,20 @@ static uint64_t filch__park_arm(struct fiber *fiber)
 	return epoch;
 }
 
-static bool filch__unpark(struct fiber *fiber, uint64_t epoch, int outcome)
+static bool is_open(uint64_t word, uint64_t epoch, uint64_t committed)
+{
+	return EPOCH(word) == epoch && (STATE(word) == PARK_ARMED || STATE(word) == PARK_PARKED) &&
+	       (word & COMMITTED) == committed;
+}
+
+/* With what filch__park_resume does for it. */
+static bool claim(struct fiber *fiber, uint64_t epoch, uint64_t committed, int outcome)
 {
 	uint64_t word = word64_load_relaxed(&fiber->word);
 	uint64_t won = epoch << 8 | (uint64_t)outcome << 4 | PARK_WON;
 
 	do {
-		if (EPOCH(word) != epoch ||
-		    (STATE(word) != PARK_ARMED && STATE(word) != PARK_PARKED))
+		if (!is_open(word, epoch, committed))
 			return false;
 	} while (!word64_cas_acq_rel(&fiber->word, &word, won));
 	if (fiber->is_thread)
@@ -66,6 +73,23 @@ static bool filch__unpark(struct fiber *fiber, uint64_t epoch, int outcome)
 		model::require(PLAIN_READ(fiber->context) == (int)epoch, "the context is saved");
 		filch__ready(fiber);
 	}
+	return true;
+}
+
+static bool filch__unpark(struct fiber *fiber, uint64_t epoch, int outcome)
+{
+	return claim(fiber, epoch, 0, outcome);
+}
+
+static bool filch__park_commit(struct fiber *fiber, uint64_t epoch)
+{
+	uint64_t word = word64_load_relaxed(&fiber->word);
+
+	do {
+		if (!is_open(word, epoch, 0))
+			return false;
+	} while (!word64_cas_relaxed(&fiber->word, &word,
+				     MODEL_STEP("a commit") ? word | COMMITTED : word));
 	return true;
 }
 
@@ -107,9 +131,12 @@ static void settle(struct fiber *left)
 {
 	uint64_t word = word64_load_relaxed(&left->word);
 
-	if (STATE(word) == PARK_ARMED &&
-	    word64_cas_release(&left->word, &word, (word & ~UINT64_C(15)) | PARK_PARKED))
-		return;
+	while (STATE(word) == PARK_ARMED) {
+		if (word64_cas_release(&left->word, &word, (word & ~UINT64_C(15)) | PARK_PARKED))
+			return;
+		if (!MODEL_STEP("again when it was committed meanwhile"))
+			break;
+	}
 	filch__ready(left);
 }
 
@@ -171,8 +198,18 @@ static void run_thread(struct fiber *fiber)
 	}
 }
 
+/* As who moves the waiter to another queue, and then who takes it from there. */
+static bool commit_and_claim(struct fiber *fiber, uint64_t epoch, int outcome)
+{
+	if (!filch__park_commit(fiber, epoch))
+		return false;
+	model::require(claim(fiber, epoch, COMMITTED, outcome),
+		       "nobody else ends a committed wait");
+	return true;
+}
+
 /* Waits until this wait is in the list, then claims it. */
-static void wake(struct fiber *fiber, uint64_t epoch, int outcome)
+static void wake(struct fiber *fiber, uint64_t epoch, int outcome, bool commits)
 {
 	uint32_t published;
 
@@ -182,7 +219,8 @@ static void wake(struct fiber *fiber, uint64_t epoch, int outcome)
 	fiber->lock.unlock(rl::debug_info(__func__, __FILE__, __LINE__));
 	/* Another wait may have begun: then this one is stale and must touch nothing. */
 	PLAIN_WRITE(fiber->given[outcome], (int)epoch);
-	if (filch__unpark(fiber, epoch, outcome)) {
+	if (commits ? commit_and_claim(fiber, epoch, outcome)
+		    : filch__unpark(fiber, epoch, outcome)) {
 		fiber->lock.lock(rl::debug_info(__func__, __FILE__, __LINE__));
 		fiber->claimed++;
 		fiber->lock.unlock(rl::debug_info(__func__, __FILE__, __LINE__));
@@ -203,8 +241,10 @@ static void fiber_set(struct fiber *fiber, int waits, bool is_thread)
 
 /* ---- the clients ---- */
 
-/* Thread 0 runs the task and then what is ready; 1 and 2 wake it, 1 also runs what is ready. */
-template <bool Thread, int Waits> struct park_test : rl::test_suite<park_test<Thread, Waits>, 3> {
+/* Thread 0 runs the task and then what is ready; 1 and 2 wake it and run what is ready. `Commits`:
+ * 1 commits the wait first. */
+template <bool Thread, int Waits, bool Commits>
+struct park_test : rl::test_suite<park_test<Thread, Waits, Commits>, 3> {
 	struct fiber fiber;
 
 	void before()
@@ -228,7 +268,7 @@ template <bool Thread, int Waits> struct park_test : rl::test_suite<park_test<Th
 			return;
 		}
 		for (int epoch = 1; epoch <= Waits; epoch++) {
-			wake(&fiber, epoch, (int)index);
+			wake(&fiber, epoch, (int)index, Commits && index == 1);
 			if (!Thread)
 				run_ready(&fiber);
 		}
@@ -245,10 +285,12 @@ template <bool Thread, int Waits> struct park_test : rl::test_suite<park_test<Th
 };
 
 static const struct model::client clients[] = {
-	{ "a task, 1 wait", model::search<park_test<false, 1>>, 100000, true },
-	{ "a task, 2 waits", model::search<park_test<false, 2>>, 100000, true },
-	{ "a thread, 1 wait", model::search<park_test<true, 1>>, 100000, true },
-	{ "a thread, 2 waits", model::search<park_test<true, 2>>, 100000, true },
+	{ "a task, 1 wait", model::search<park_test<false, 1, false>>, 100000, true },
+	{ "a task, 2 waits", model::search<park_test<false, 2, false>>, 100000, true },
+	{ "a thread, 1 wait", model::search<park_test<true, 1, false>>, 100000, true },
+	{ "a thread, 2 waits", model::search<park_test<true, 2, false>>, 100000, true },
+	{ "a task, committed", model::search<park_test<false, 2, true>>, 100000, true },
+	{ "a thread, committed", model::search<park_test<true, 2, true>>, 100000, true },
 };
 
 int main(int argc, char **argv)

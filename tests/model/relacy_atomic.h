@@ -37,7 +37,7 @@
 namespace model
 {
 
-enum kind { LOAD, STORE, UPDATE, CAS, LIGHT, HEAVY };
+enum kind { LOAD, STORE, UPDATE, CAS, LIGHT, HEAVY, STEP };
 
 struct site {
 	const char *file;
@@ -47,7 +47,7 @@ struct site {
 	enum kind kind;
 	rl::memory_order order;	  /* as in the code, or weakened */
 	rl::memory_order failure; /* of a cas */
-	bool dropped;		  /* a barrier that is not there */
+	bool dropped;		  /* a barrier or a step that is not there */
 	uint64_t visits;
 };
 
@@ -208,6 +208,13 @@ static inline void heavy(struct site *site)
 		rl::atomic_thread_fence(rl::mo_seq_cst, where(site));
 }
 
+/* A step of the algorithm: false in the mutant that leaves it out. */
+static inline bool step(struct site *site)
+{
+	site->visits++;
+	return !site->dropped;
+}
+
 static inline void relax(void)
 {
 	rl::yield(1, rl::debug_info("relax", __FILE__, __LINE__));
@@ -251,6 +258,7 @@ template <typename T> static void wake_on(rl::atomic<T> *word)
 		(void)listed_;                                                                     \
 		&site_;                                                                            \
 	})
+#define MODEL_STEP(what) model::step(MODEL_SITE(what, STEP, mo_seq_cst, mo_relaxed))
 #define MODEL_LOAD(word, o)                                                                        \
 	model::load(MODEL_SITE("load", LOAD, o, mo_relaxed), model::atomic_of(word))
 #define MODEL_STORE(word, v, o)                                                                    \
