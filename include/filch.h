@@ -2,6 +2,7 @@
 #ifndef FILCH_H
 #define FILCH_H
 
+#include <filch/barrier.h>
 #include <filch/broadcast.h>
 #include <filch/channel.h>
 #include <filch/condition.h>
