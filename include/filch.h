@@ -8,6 +8,7 @@
 #include <filch/condition.h>
 #include <filch/event.h>
 #include <filch/group.h>
+#include <filch/latch.h>
 #include <filch/line.h>
 #include <filch/lock.h>
 #include <filch/notify.h>
