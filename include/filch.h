@@ -12,6 +12,7 @@
 #include <filch/line.h>
 #include <filch/lock.h>
 #include <filch/notify.h>
+#include <filch/once.h>
 #include <filch/oneshot.h>
 #include <filch/queue.h>
 #include <filch/runtime.h>
