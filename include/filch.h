@@ -9,6 +9,7 @@
 #include <filch/event.h>
 #include <filch/group.h>
 #include <filch/latch.h>
+#include <filch/limiter.h>
 #include <filch/line.h>
 #include <filch/lock.h>
 #include <filch/notify.h>
