@@ -15,6 +15,7 @@
 #include <filch/notify.h>
 #include <filch/once.h>
 #include <filch/oneshot.h>
+#include <filch/parking_lot.h>
 #include <filch/queue.h>
 #include <filch/runtime.h>
 #include <filch/rwlock.h>
