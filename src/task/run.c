@@ -18,8 +18,8 @@ struct chained {
 static bool ended_cancelled(struct fiber *self, struct filch_token *own, int status)
 {
 	(void)self;
-	/* Not the cached answer: a wait may have seen the mark before the count of cancels moved.
-	 */
+	/* Not the cached answer: who asked the token may have seen the mark before the count of
+	 * cancels moved. */
 	return status == -ECANCELED && filch__token_poll(own, NULL);
 }
 

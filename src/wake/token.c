@@ -278,6 +278,9 @@ int filch__token_attach(struct filch_token *token, struct token_waiter *waiter)
 		filch__token_link(token);
 	spin_acquire(lock_of(token));
 	if (state_of(token) & TOKEN_CANCELLED) {
+		/* Who marked it may not have counted it yet. What this wait tells must hold at the
+		 * next look, too. */
+		bump(filch__scheduler_self());
 		status = -ECANCELED;
 	} else {
 		struct token_waiter *first = (struct token_waiter *)token->waiters;

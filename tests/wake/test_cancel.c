@@ -472,6 +472,44 @@ Test(cancel, cancelling_does_not_wait_and_waiting_can_be_cancelled)
 	play(returns_promptly);
 }
 
+/* ---- CN3, while the cancel is under way ---- */
+
+static int sleeps_until_told(void *arg)
+{
+	int status = 0;
+
+	flag_add(arg);
+	while (status == 0)
+		status = filch_sleep(FILCH_MICROSECOND);
+	cr_expect_eq(status, -ECANCELED);
+	/* Whoever cancels may stand still anywhere. */
+	cr_expect_eq(filch_checkpoint(), -ECANCELED);
+	cr_expect_eq(filch_yield(), -ECANCELED);
+	return status;
+}
+
+static int is_told_once_and_for_all(void *arg)
+{
+	(void)arg;
+	for (int round = 0; round < 300; round++) {
+		struct filch_group group;
+		int begun = 0;
+
+		filch_group_open(&group, NULL);
+		for (int i = 0; i < 4; i++)
+			filch_group_spawn(&group, sleeps_until_told, &begun);
+		flag_await(&begun, 1);
+		filch_group_cancel(&group, 0);
+		cr_expect_eq(filch_group_close(&group), 0);
+	}
+	return 0;
+}
+
+Test(cancel, what_one_wait_has_told_the_next_look_tells_too)
+{
+	play(is_told_once_and_for_all);
+}
+
 /* ---- Unwinding: CN23 ---- */
 
 #define FRAMES 20
