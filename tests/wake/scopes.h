@@ -6,16 +6,18 @@
 
 #define LONG (3600 * FILCH_SECOND)
 
-/* A scope below the present one, with a deadline. A machine that is busy may be so late that a scope
- * around it has expired by now: that ends this one, too, which takes no deadline any more. */
+/* A scope below the present one, with a deadline. A machine that is busy may be so late that a
+ * scope around it has expired by now: that ends this one, too, which takes no deadline any more.
+ * The entry comes first: a token that is not entered expires by itself, whatever it will stand in.
+ */
 static inline void enter_until(struct filch_token *token, filch_time deadline)
 {
 	int status;
 
 	filch_token_init(token);
+	cr_expect_eq(filch_scope_enter(token), 0);
 	status = filch_token_set_deadline(token, deadline);
 	cr_expect(status == 0 || (status == -EBUSY && filch_token_is_cancelled(token)));
-	cr_expect_eq(filch_scope_enter(token), 0);
 }
 
 /* The same with a deadline from now; FILCH_NEVER: none. */
@@ -42,8 +44,8 @@ static inline void spin_until(filch_time when)
 }
 
 /*
- * Plays a scene that must be over with its beginning before a deadline; it returns false when it was
- * not, and is then tried again with twice the time.
+ * Plays a scene that must be over with its beginning before a deadline; it returns false when it
+ * was not, and is then tried again with twice the time.
  */
 static inline void play_in_time(bool (*scene)(filch_time span))
 {

@@ -78,10 +78,7 @@ static int inherits_an_equal_deadline(void *arg)
 {
 	struct filch_token inner;
 
-	filch_token_init(&inner);
-	filch_token_set_deadline(&inner,
-				 *(filch_time *)arg); /* refused when the outer one is over */
-	filch_scope_enter(&inner);
+	enter_until(&inner, *(filch_time *)arg);
 	cr_expect_eq(filch_sleep(LONG), -ECANCELED);
 	cr_expect(!filch_token_expired(&inner));
 	leave(&inner);
