@@ -12,9 +12,9 @@ extern "C" {
  * Mutual exclusion between tasks and plain threads, of any runtime. All-zero is a
  * free lock; nothing is allocated. The owner is known: it cannot lock twice, nobody
  * else can release. Who finds the lock free takes it, even past those that wait
- * (barging); a waiter that was woken once in vain, or has waited for a millisecond, is
- * handed the lock by its owner. Among waiters the order is first in, first out. An acquire
- * that has to wait joins them at once, also when the task's budget is spent.
+ * (barging); a waiter that was woken once in vain, or has waited for a millisecond when its turn
+ * comes, is handed the lock by its owner. Among waiters the order is first in, first out. An
+ * acquire that has to wait joins them at once, also when the task's budget is spent.
  *
  * A task or thread that ends holding the lock breaks it: waiters and later callers get
  * -EOWNERDEAD until filch_lock_repair().

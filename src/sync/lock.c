@@ -12,7 +12,8 @@
 #include <pthread.h>
 
 #define PATIENCE FILCH_MILLISECOND
-#define SPINS 12
+#define SPIN_ROUNDS 3 /* of 8, 16, 32 pauses */
+#define FIRST_PAUSES 8u
 
 #define OWNER(state) ((state) & ~LOCK_FLAGS)
 
@@ -147,6 +148,8 @@ static uint64_t unlink_waiter(struct filch_lock *lock, struct lock_waiter *waite
 {
 	list_remove(&waiter->waiter.link);
 	lock->waiting--;
+	if (waiter->woken)
+		state &= ~LOCK_WOKEN;
 	return list_is_empty(waiters_of(lock)) ? state & ~LOCK_WAITED : state;
 }
 
@@ -178,21 +181,27 @@ static bool take(struct filch_lock *lock, uint64_t self)
 	uint64_t state = 0;
 
 	/* acquire: pairs with the release of the lock. */
-	return word64_cas_acquire(&lock->state, &state, self);
+	if (likely(word64_cas_acquire(&lock->state, &state, self)))
+		return true;
+	/* acquire: the same; past one that is on its way. */
+	return state == LOCK_ON_ITS_WAY &&
+	       word64_cas_acquire(&lock->state, &state, LOCK_ON_ITS_WAY | self);
 }
 
-/* A short wait for a lock that is held but not queued for: parking costs more. */
+/* A short wait, with few looks, for a lock that somebody has: parking costs more. */
 static bool spin_for(struct filch_lock *lock, uint64_t self)
 {
-	for (unsigned i = 0; i < SPINS; i++) {
-		/* relaxed: take orders. */
-		uint64_t state = word64_load_relaxed(&lock->state);
+	for (unsigned round = 0; round < SPIN_ROUNDS; round++) {
+		uint64_t state;
 
-		if (state == 0 && take(lock, self))
+		for (unsigned i = 0; i < FIRST_PAUSES << round; i++)
+			cpu_relax();
+		/* relaxed: take orders. */
+		state = word64_load_relaxed(&lock->state);
+		if (OWNER(state) == 0 && take(lock, self))
 			return true;
-		if (state & (LOCK_WAITED | LOCK_BROKEN))
+		if (state & LOCK_BROKEN || (state & LOCK_ON_ITS_WAY) == LOCK_WAITED)
 			return false;
-		cpu_relax();
 	}
 	return false;
 }
@@ -255,12 +264,13 @@ static int contend(struct filch_lock *lock, struct lock_waiter *waiter, filch_ti
 	}
 }
 
-/* Whose budget is spent waits in the queue, where others go first. */
+/* Whose budget is spent waits in the queue, where others go first; the only worker would wait for
+ * itself. */
 static bool may_spin(void)
 {
 	struct fiber *self = filch__fiber_self();
 
-	return !self || self->task->operations > 1;
+	return !self || (self->task->operations > 1 && self->scheduler->count > 1);
 }
 
 static int acquire(struct filch_lock *lock, filch_time deadline, bool surely)
@@ -363,7 +373,7 @@ static uint64_t pass_on(struct filch_lock *lock, uint64_t state, struct parked *
 		if (head->tried || head->select || filch__clock_now() - head->since >= PATIENCE)
 			return unlink_waiter(lock, head, state) | head->owner;
 		head->woken = true;
-		return state;
+		return state | LOCK_WOKEN;
 	}
 	return state;
 }
@@ -401,13 +411,17 @@ FILCH_NOINLINE int filch_lock_release(struct filch_lock *lock)
 {
 	struct filch__task *task = fiber_self_at_entry()->task;
 	struct filch_lock *next;
-	uint64_t state = (uintptr_t)task;
+	uint64_t state, rest;
 
 	if (unlikely(!lock || task->held != lock))
 		return release_slowly(lock);
 	next = lock->held;
+	/* relaxed: the cas orders. */
+	state = word64_load_relaxed(&lock->state);
+	rest = state - (uintptr_t)task;
 	/* release: pairs with the acquire of who takes it next. The last touch. */
-	if (unlikely(!word64_cas_release(&lock->state, &state, 0)))
+	if (unlikely((rest != 0 && rest != LOCK_ON_ITS_WAY) ||
+		     !word64_cas_release(&lock->state, &state, rest)))
 		return release_slowly(lock);
 	task->held = next;
 	return 0;

@@ -15,10 +15,11 @@
  *	GUARD    who changes the list of waiters         the same, with the last store
  *	WAITED   who joins the list                      who takes the last one out
  *	BROKEN   the end of an owner                     filch_lock_repair
+ *	WOKEN    who wakes the first of the list         who takes that one out
  *
- * The short paths change the word only from 0 to the owner and back. All else is done by
- * who has set GUARD, whose last touch of the lock is the store that clears it: after that the
- * lock may be gone.
+ * The short paths set the owner and clear it where nobody waits, or the first one is on its way
+ * (ON_ITS_WAY): then a release has nobody to wake. All else is done by who has set GUARD, whose
+ * last touch of the lock is the store that clears it: after that the lock may be gone.
  *
  * A waiter is in the list from its joining until it has the lock or has given up. Woken, it stays
  * there: it comes and tries, and a release meanwhile leaves the lock free for whoever is
@@ -28,7 +29,9 @@
 #define LOCK_GUARD UINT64_C(1)
 #define LOCK_WAITED UINT64_C(2)
 #define LOCK_BROKEN UINT64_C(4)
+#define LOCK_WOKEN UINT64_C(8)
 #define LOCK_FLAGS UINT64_C(15)
+#define LOCK_ON_ITS_WAY (LOCK_WAITED | LOCK_WOKEN)
 
 struct filch__task;
 

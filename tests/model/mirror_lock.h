@@ -11,7 +11,9 @@
  */
 #define LOCK_GUARD UINT64_C(1)
 #define LOCK_WAITED UINT64_C(2)
+#define LOCK_WOKEN UINT64_C(8)
 #define LOCK_FLAGS UINT64_C(15)
+#define LOCK_ON_ITS_WAY (LOCK_WAITED | LOCK_WOKEN)
 #define OWNER(state) ((state) & ~LOCK_FLAGS)
 
 static const int MOST = 4;
@@ -101,6 +103,8 @@ static uint64_t unlink_waiter(struct filch_lock *lock, struct lock_waiter *waite
 	for (lock->waiting--; at < lock->waiting; at++)
 		lock->waiters[at] = lock->waiters[at + 1];
 	waiter->linked = false;
+	if (waiter->woken && MODEL_STEP("who is taken out is not on its way any more"))
+		state &= ~LOCK_WOKEN;
 	return lock->waiting == 0 ? state & ~LOCK_WAITED : state;
 }
 
@@ -128,7 +132,10 @@ static bool take(struct filch_lock *lock, uint64_t self)
 {
 	uint64_t state = 0;
 
-	return word64_cas_acquire(&lock->state, &state, self);
+	if (word64_cas_acquire(&lock->state, &state, self))
+		return true;
+	return state == LOCK_ON_ITS_WAY &&
+	       word64_cas_acquire(&lock->state, &state, LOCK_ON_ITS_WAY | self);
 }
 
 static int try_guarded(uint64_t *state, uint64_t self)
@@ -204,7 +211,7 @@ static uint64_t pass_on(struct filch_lock *lock, uint64_t state, struct parker *
 		}
 		if (MODEL_STEP("who was woken is noted"))
 			head->woken = true;
-		return state;
+		return state | LOCK_WOKEN;
 	}
 	return state;
 }
@@ -220,9 +227,10 @@ static void release_slowly(struct filch_lock *lock)
 
 static void release(struct filch_lock *lock, uint64_t self)
 {
-	uint64_t state = self;
+	uint64_t state = word64_load_relaxed(&lock->state), rest = state - self;
 
-	if (!word64_cas_release(&lock->state, &state, 0))
+	if ((rest != 0 && rest != LOCK_ON_ITS_WAY) ||
+	    !word64_cas_release(&lock->state, &state, rest))
 		release_slowly(lock);
 }
 
