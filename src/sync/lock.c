@@ -9,7 +9,6 @@
 #include "wake/token.h"
 
 #include <errno.h>
-#include <pthread.h>
 
 #define PATIENCE FILCH_MILLISECOND
 #define SPIN_ROUNDS 3 /* of 8, 16, 32 pauses */
@@ -30,57 +29,6 @@ bool filch__lock_is_mine(const struct filch_lock *lock)
 {
 	/* relaxed: only the owner finds itself there. */
 	return OWNER(word64_load_relaxed(&lock->state)) == filch__lock_self();
-}
-
-/* The locks a plain thread holds are broken when it ends. */
-static _Thread_local struct filch_lock *thread_held;
-static pthread_key_t at_exit;
-static pthread_once_t at_exit_once = PTHREAD_ONCE_INIT;
-static bool has_at_exit;
-
-static void break_all(struct filch_lock **held);
-
-static void end_thread(void *held)
-{
-	break_all(held);
-}
-
-static void create_at_exit(void)
-{
-	has_at_exit = pthread_key_create(&at_exit, end_thread) == 0;
-}
-
-static struct filch_lock **held_by_thread(void)
-{
-	pthread_once(&at_exit_once, create_at_exit);
-	if (!thread_held && has_at_exit)
-		pthread_setspecific(at_exit, &thread_held);
-	return &thread_held;
-}
-
-static struct filch_lock **held_by_self(void)
-{
-	struct fiber *self = filch__fiber_self();
-
-	return self ? &self->task->held : held_by_thread();
-}
-
-/* Both by the owner alone, while it is. */
-static void note_held(struct filch_lock *lock)
-{
-	struct filch_lock **held = held_by_self();
-
-	lock->held = *held;
-	*held = lock;
-}
-
-static void forget_held(const struct filch_lock *lock)
-{
-	struct filch_lock **held = held_by_self();
-
-	while (*held != lock)
-		held = &(*held)->held;
-	*held = lock->held;
 }
 
 /* ---- The guard ---- */
@@ -281,7 +229,7 @@ static int acquire(struct filch_lock *lock, filch_time deadline, bool surely)
 	if (!take(lock, waiter.owner) && !(may_spin() && spin_for(lock, waiter.owner)))
 		status = contend(lock, &waiter, deadline, surely);
 	if (status == 0)
-		note_held(lock);
+		filch__lock_note_held(lock);
 	return status;
 }
 
@@ -336,7 +284,7 @@ int filch_lock_try_acquire(struct filch_lock *lock)
 		if (status < 0)
 			return status;
 	}
-	note_held(lock);
+	filch__lock_note_held(lock);
 	return 0;
 }
 
@@ -401,7 +349,7 @@ static FILCH_COLD int release_slowly(struct filch_lock *lock)
 		return -EINVAL;
 	if (!filch__lock_is_mine(lock))
 		return -EPERM;
-	forget_held(lock);
+	filch__lock_forget_held(lock);
 	unguard(lock, pass_on(lock, guard(lock), &parked));
 	filch__park_resume(&parked);
 	return 0;
@@ -450,32 +398,17 @@ int filch__lock_come(struct filch_lock *lock, struct lock_waiter *waiter)
 	int status = contend(lock, waiter, FILCH_NEVER, true);
 
 	if (status == 0)
-		note_held(lock);
+		filch__lock_note_held(lock);
 	return status;
 }
 
 /* ---- The end of an owner ---- */
 
-static void break_lock(struct filch_lock *lock)
+void filch__lock_break(struct filch_lock *lock)
 {
 	uint64_t state = expel_all(lock, guard(lock));
 
 	unguard(lock, (state & LOCK_FLAGS) | LOCK_BROKEN);
-}
-
-static void break_all(struct filch_lock **held)
-{
-	while (*held) {
-		struct filch_lock *lock = *held;
-
-		*held = lock->held;
-		break_lock(lock);
-	}
-}
-
-void filch__locks_break(struct filch__task *task)
-{
-	break_all(&task->held);
 }
 
 int filch_lock_repair(struct filch_lock *lock)
@@ -553,7 +486,7 @@ static int arm_detach(struct filch_arm *arm)
 
 	unguard(lock, state);
 	if (status == 0)
-		note_held(lock);
+		filch__lock_note_held(lock);
 	/* Expelled, but another arm was won before, or the wait had ended. */
 	return status == -EOWNERDEAD && waiter->waiter.outcome == PARK_UNDECIDED ? -EAGAIN : status;
 }

@@ -57,6 +57,12 @@ int filch__lock_acquire_surely(struct filch_lock *lock);
 void filch__lock_queue(struct filch_lock *lock, struct list *waiters);
 /* What such a waiter does after its wait: 0 and the lock is the caller's, or -EOWNERDEAD. */
 int filch__lock_come(struct filch_lock *lock, struct lock_waiter *waiter);
+
+/* lock_held.c. The first two by the owner alone, while it is. */
+void filch__lock_note_held(struct filch_lock *lock);
+void filch__lock_forget_held(const struct filch_lock *lock);
+/* Its owner has ended. */
+FILCH_COLD void filch__lock_break(struct filch_lock *lock);
 /* Breaks what an ending task still holds. */
 FILCH_COLD void filch__locks_break(struct filch__task *task);
 
