@@ -24,12 +24,14 @@ struct filch_oneshot {
 	size_t element_size;
 	void *value;
 	void *waiters[2];
+	uint32_t getting; /* that have not returned yet */
+	uint32_t room32;
 	void *room[2];
 };
 
 /* `memory`: element_size bytes that live as long as it. 0, -EINVAL. */
 FILCH_API int filch_oneshot_init(struct filch_oneshot *oneshot, size_t element_size, void *memory);
-/* -EBUSY: somebody waits. NULL is accepted. */
+/* -EBUSY: somebody waits, or has been woken and is not back. NULL is accepted. */
 FILCH_API int filch_oneshot_fini(struct filch_oneshot *oneshot);
 
 /* 0, -EALREADY (put or abandoned before), -EPIPE (closed: the value stays with the caller),

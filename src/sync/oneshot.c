@@ -33,7 +33,14 @@ int filch_oneshot_init(struct filch_oneshot *oneshot, size_t element_size, void 
 
 int filch_oneshot_fini(struct filch_oneshot *oneshot)
 {
-	return oneshot && filch_oneshot_waiting(oneshot) > 0 ? -EBUSY : 0;
+	bool busy;
+
+	if (!oneshot)
+		return 0;
+	spin_acquire(guard_of(oneshot));
+	busy = oneshot->getting > 0;
+	spin_release(guard_of(oneshot));
+	return busy ? -EBUSY : 0;
 }
 
 /* From empty to `state`, with a value or without: 0, or why not. */
@@ -71,17 +78,17 @@ int filch_oneshot_close(struct filch_oneshot *oneshot)
 
 static int get(struct filch_oneshot *oneshot, void *element, filch_time deadline)
 {
-	int status;
+	int status = 0;
 
-	for (;;) {
-		spin_acquire(guard_of(oneshot));
-		if (oneshot->state != EMPTY)
-			break;
+	spin_acquire(guard_of(oneshot));
+	oneshot->getting++;
+	while (status == 0 && oneshot->state == EMPTY) {
 		status = filch__change_wait(guard_of(oneshot), waiters_of(oneshot), deadline);
-		if (status < 0)
-			return status;
+		spin_acquire(guard_of(oneshot));
 	}
-	status = oneshot->state == FULL ? 0 : -EPIPE;
+	oneshot->getting--;
+	if (status == 0 && oneshot->state != FULL)
+		status = -EPIPE;
 	if (status == 0) {
 		if (oneshot->element_size > 0)
 			memcpy(element, oneshot->value, oneshot->element_size);
