@@ -33,7 +33,8 @@ struct filch_channel_end {
 	struct filch_channel *channel;
 	size_t permits; /* reserved by this sender */
 	bool closed;
-	void *room[2];
+	size_t leaving;
+	void *room[1];
 };
 
 struct filch_sender {

@@ -85,8 +85,9 @@ struct filch_queue {
 	const struct filch_allocator *allocator;
 	uint64_t contended;
 	uint8_t order, overflow, foreign, channel;
-	uint32_t room32;
-	void *room[4];
+	uint32_t leaving;
+	void *woken, *last_woken;
+	void *room[2];
 };
 
 struct filch_queue_statistics {

@@ -85,8 +85,8 @@ static void wake_end(struct filch_queue *queue, struct list *waiters,
 		next = link->next;
 		if (waiter->end != end)
 			continue;
-		filch__queue_unlink(queue, &waiter->waiter);
-		waiter_end(&waiter->waiter, PARK_CLOSED);
+		filch__queue_unlink(queue, waiter);
+		filch__queue_wake(queue, waiter, -EBADF);
 	}
 }
 
@@ -172,7 +172,7 @@ static int end_end(struct filch_channel_end *end, bool sender)
 	if (!channel)
 		return 0;
 	queue_guard(&channel->queue);
-	busy = has_waiter(putters_of(&channel->queue), end) ||
+	busy = end->leaving > 0 || has_waiter(putters_of(&channel->queue), end) ||
 	       has_waiter(getters_of(&channel->queue), end);
 	queue_unguard(&channel->queue);
 	if (busy)

@@ -157,7 +157,7 @@ static int take_from_putter(struct filch_queue *queue, void *element)
 
 	while ((putter = filch__queue_pop(queue, putters_of(queue)))) {
 		copy_element(element, putter->element, queue->element_size);
-		if (waiter_grant(&putter->waiter)) {
+		if (filch__queue_wake(queue, putter, 0)) {
 			queue->unfinished++;
 			return 0;
 		}

@@ -38,11 +38,22 @@
 #define QUEUE_DRAINING 32u
 #define QUEUE_SPECIAL 64u
 
-/* A parked put, get or reserve, in its caller's frame or the arm of its select. */
+/*
+ * A parked put, get, reserve or join, in its caller's frame or the arm of its select.
+ *
+ * Who wakes and who is woken: either may free the queue next. So the waker claims the wait under
+ * the guard, and after its last touch of the queue it sets `released`, its last touch of
+ * the waiter; who was woken waits for that, and does not look at the queue again. A waiter whose
+ * wait ended otherwise while it was popped is counted as leaving until it has come.
+ */
 struct queue_waiter {
 	struct waiter waiter; /* first */
 	void *element;	      /* read by who takes it, or written by who gives it */
 	struct filch_channel_end *end;
+	struct queue_waiter *next; /* to be resumed */
+	struct parked parked;
+	struct filch_word32 released;
+	int status; /* of who was woken */
 	bool reserve;
 };
 
@@ -78,11 +89,19 @@ static inline void queue_guard(struct filch_queue *queue)
 	}
 }
 
+/* Those that were woken meanwhile go on. */
+void filch__queue_resume(struct queue_waiter *woken);
+
 /* The last touch. */
 static inline void queue_unguard(struct filch_queue *queue)
 {
-	/* release: pairs with the acquire in queue_guard, take_guard and wait_for_guard. */
+	struct queue_waiter *woken = (struct queue_waiter *)queue->woken;
+
+	queue->woken = NULL;
+	/* release: pairs with the acquire in queue_guard and take_guard. */
 	word32_store_release(&queue->state, queue->flags);
+	if (woken)
+		filch__queue_resume(woken);
 }
 
 /* Neither may be NULL, but for an element of no size. */
@@ -118,9 +137,16 @@ int filch__queue_unreserve(struct filch_queue *queue, struct filch_channel_end *
 /* ---- queue_wait.c. All guarded ---- */
 
 void filch__queue_link(struct filch_queue *queue, struct queue_waiter *waiter, bool getter);
-void filch__queue_unlink(struct filch_queue *queue, struct waiter *waiter);
+void filch__queue_unlink(struct filch_queue *queue, struct queue_waiter *waiter);
 /* The first of a list, NULL when it is empty. */
 struct queue_waiter *filch__queue_pop(struct filch_queue *queue, struct list *waiters);
+/*
+ * A waiter that was popped: false when its wait had ended otherwise, else it has `status`, and goes
+ * on when the guard is free. It is there until then.
+ */
+bool filch__queue_wake(struct filch_queue *queue, struct queue_waiter *waiter, int status);
+/* It has come, and was not woken. */
+void filch__queue_leave(struct filch_queue *queue, struct queue_waiter *waiter);
 /* The first getter whose wait has not ended otherwise is given the element. */
 bool filch__queue_hand_over(struct filch_queue *queue, const void *element);
 /* Slots are free: putters fill them. */
@@ -133,8 +159,8 @@ int filch__queue_get_closed(const struct filch_queue *queue, const struct filch_
 /* Not guarded on return. 0 granted, or why not. */
 int filch__queue_park(struct filch_queue *queue, struct queue_waiter *waiter, bool getter,
 		      filch_time deadline);
-/* Not guarded. Whoever has ended our wait is done with the queue after this. */
-void filch__queue_wait_for_guard(struct filch_queue *queue);
+/* Not guarded. Who was woken: whoever did it is done with the queue after this. */
+int filch__queue_come(struct queue_waiter *waiter);
 
 /* ---- queue_life.c ---- */
 

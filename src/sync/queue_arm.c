@@ -19,27 +19,25 @@ static struct queue_waiter *prepare(struct filch_arm *arm)
 	waiter->element = arm->value;
 	waiter->end = end_of(arm);
 	waiter->reserve = false;
+	waiter->status = -EAGAIN;
+	/* relaxed: nobody else knows it. */
+	word32_store_relaxed(&waiter->released, 0);
 	return waiter;
 }
 
 /* What it fired with, or -EAGAIN. */
-static int detach(struct filch_arm *arm, bool getter)
+static int detach(struct filch_arm *arm)
 {
 	struct filch_queue *queue = arm->object;
 	struct queue_waiter *waiter = arm_waiter(arm);
-	int status = -EAGAIN;
+	bool woken;
 
 	queue_guard(queue);
-	if (list_is_linked(&waiter->waiter.link))
-		filch__queue_unlink(queue, &waiter->waiter);
-	if (waiter->waiter.outcome == PARK_GRANTED)
-		status = 0;
-	else if (waiter->waiter.outcome == PARK_CLOSED)
-		status = waiter->end && waiter->end->closed ? -EBADF
-			 : getter && queue->channel	    ? -ENODATA
-							    : -EPIPE;
+	woken = waiter->waiter.outcome != PARK_UNDECIDED;
+	if (!woken)
+		filch__queue_leave(queue, waiter);
 	queue_unguard(queue);
-	return status;
+	return woken ? filch__queue_come(waiter) : -EAGAIN;
 }
 
 static int put_ready(struct filch_arm *arm)
@@ -64,11 +62,6 @@ static bool put_attach(struct filch_arm *arm)
 	return waits;
 }
 
-static int put_detach(struct filch_arm *arm)
-{
-	return detach(arm, false);
-}
-
 static int get_ready(struct filch_arm *arm)
 {
 	return filch__queue_get(arm->object, arm->value, end_of(arm), QUEUE_TRY);
@@ -89,13 +82,8 @@ static bool get_attach(struct filch_arm *arm)
 	return waits;
 }
 
-static int get_detach(struct filch_arm *arm)
-{
-	return detach(arm, true);
-}
-
-static const struct select_kind put_kind = { put_ready, put_attach, put_detach };
-static const struct select_kind get_kind = { get_ready, get_attach, get_detach };
+static const struct select_kind put_kind = { put_ready, put_attach, detach };
+static const struct select_kind get_kind = { get_ready, get_attach, detach };
 
 struct filch_arm filch__queue_arm(bool getter, struct filch_queue *queue, void *element,
 				  struct filch_channel_end *end)

@@ -72,7 +72,7 @@ static void wake_joiners(struct filch_queue *queue)
 	struct list *link;
 
 	while ((link = list_pop_front(joiners_of(queue))))
-		waiter_grant(container_of(link, struct waiter, link));
+		filch__queue_wake(queue, container_of(link, struct queue_waiter, waiter.link), 0);
 }
 
 static void reduce_unfinished(struct filch_queue *queue, uint64_t count)
@@ -105,7 +105,7 @@ void filch__queue_shut(struct filch_queue *queue, bool immediate)
 
 	queue->flags |= immediate ? QUEUE_CLOSED | QUEUE_IMMEDIATE : QUEUE_CLOSED;
 	while ((putter = filch__queue_pop(queue, putters_of(queue))))
-		waiter_end(&putter->waiter, PARK_CLOSED);
+		filch__queue_wake(queue, putter, -EPIPE);
 	if (immediate)
 		drain(queue);
 	filch__queue_settle_end(queue);
@@ -123,7 +123,7 @@ int filch_queue_shutdown(struct filch_queue *queue, bool immediate)
 
 static bool is_busy(struct filch_queue *queue)
 {
-	return queue->reserved > 0 || queue->flags & QUEUE_DRAINING ||
+	return queue->reserved > 0 || queue->leaving > 0 || queue->flags & QUEUE_DRAINING ||
 	       !list_is_empty(getters_of(queue)) || !list_is_empty(putters_of(queue)) ||
 	       !list_is_empty(joiners_of(queue));
 }
@@ -167,7 +167,7 @@ int filch_queue_task_done(struct filch_queue *queue)
 
 static int join(struct filch_queue *queue, filch_time deadline)
 {
-	struct waiter waiter;
+	struct queue_waiter waiter = { .element = NULL };
 	int status;
 
 	queue_guard(queue);
@@ -179,17 +179,14 @@ static int join(struct filch_queue *queue, filch_time deadline)
 		queue_unguard(queue);
 		return -ETIMEDOUT;
 	}
-	filch__waiter_begin(&waiter);
-	list_push_back(joiners_of(queue), &waiter.link);
+	filch__waiter_begin(&waiter.waiter);
+	list_push_back(joiners_of(queue), &waiter.waiter.link);
 	queue_unguard(queue);
-	status = filch__waiter_wait(&waiter, deadline);
-	if (status == 0) {
-		filch__queue_wait_for_guard(queue);
-		return 0;
-	}
+	status = filch__waiter_wait(&waiter.waiter, deadline);
+	if (status == 0)
+		return filch__queue_come(&waiter);
 	queue_guard(queue);
-	if (list_is_linked(&waiter.link))
-		list_remove(&waiter.link);
+	filch__queue_leave(queue, &waiter);
 	queue_unguard(queue);
 	return status;
 }

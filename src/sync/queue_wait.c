@@ -20,9 +20,9 @@ static void update_flags(struct filch_queue *queue)
 		queue->flags &= ~QUEUE_PUTTERS;
 }
 
-void filch__queue_unlink(struct filch_queue *queue, struct waiter *waiter)
+void filch__queue_unlink(struct filch_queue *queue, struct queue_waiter *waiter)
 {
-	list_remove(&waiter->link);
+	list_remove(&waiter->waiter.link);
 	update_flags(queue);
 }
 
@@ -36,13 +36,73 @@ struct queue_waiter *filch__queue_pop(struct filch_queue *queue, struct list *wa
 	return container_of(link, struct queue_waiter, waiter.link);
 }
 
+bool filch__queue_wake(struct filch_queue *queue, struct queue_waiter *waiter, int status)
+{
+	enum park_outcome outcome = status < 0 ? PARK_CLOSED : PARK_GRANTED;
+	struct queue_waiter *last = (struct queue_waiter *)queue->last_woken;
+
+	if (!filch__park_claim(waiter->waiter.parker, waiter->waiter.epoch, outcome,
+			       &waiter->parked)) {
+		queue->leaving++;
+		if (waiter->end)
+			waiter->end->leaving++;
+		return false;
+	}
+	waiter->waiter.outcome = outcome;
+	waiter->status = status;
+	waiter->next = NULL;
+	if (queue->woken)
+		last->next = waiter;
+	else
+		queue->woken = waiter;
+	queue->last_woken = waiter;
+	return true;
+}
+
+void filch__queue_resume(struct queue_waiter *woken)
+{
+	while (woken) {
+		struct queue_waiter *next = woken->next;
+		struct parked parked = woken->parked;
+
+		/* release: pairs with the acquire in filch__queue_come. *woken may be gone from
+		 * here on, but for a fiber that is parked. */
+		word32_store_release(&woken->released, 1);
+		filch__park_resume(&parked);
+		woken = next;
+	}
+}
+
+int filch__queue_come(struct queue_waiter *waiter)
+{
+	/* acquire: pairs with the release in filch__queue_resume: what the other has done. */
+	for (unsigned spins = 0; !word32_load_acquire(&waiter->released); spins++) {
+		if (spins < 100)
+			cpu_relax();
+		else
+			filch__thread_yield();
+	}
+	return waiter->status;
+}
+
+void filch__queue_leave(struct filch_queue *queue, struct queue_waiter *waiter)
+{
+	if (list_is_linked(&waiter->waiter.link)) {
+		filch__queue_unlink(queue, waiter);
+		return;
+	}
+	queue->leaving--;
+	if (waiter->end)
+		waiter->end->leaving--;
+}
+
 bool filch__queue_hand_over(struct filch_queue *queue, const void *element)
 {
 	struct queue_waiter *getter;
 
 	while ((getter = filch__queue_pop(queue, getters_of(queue)))) {
 		copy_element(getter->element, element, queue->element_size);
-		if (waiter_grant(&getter->waiter))
+		if (filch__queue_wake(queue, getter, 0))
 			return true;
 	}
 	return false;
@@ -54,7 +114,7 @@ static void admit(struct filch_queue *queue, struct queue_waiter *putter)
 	char *room = store_room(queue);
 
 	copy_element(room, putter->element, queue->element_size);
-	if (!waiter_grant(&putter->waiter))
+	if (!filch__queue_wake(queue, putter, 0))
 		return;
 	queue->unfinished++;
 	if (queue->flags & QUEUE_GETTERS && filch__queue_hand_over(queue, room))
@@ -69,7 +129,7 @@ static void admit_reservation(struct filch_queue *queue, struct queue_waiter *pu
 
 	if (end)
 		end->permits++;
-	if (waiter_grant(&putter->waiter)) {
+	if (filch__queue_wake(queue, putter, 0)) {
 		queue->reserved++;
 		queue->free--;
 	} else if (end) {
@@ -109,18 +169,11 @@ int filch__queue_get_closed(const struct filch_queue *queue, const struct filch_
 
 void filch__queue_settle_end(struct filch_queue *queue)
 {
+	int status = queue->flags & QUEUE_GETTERS ? filch__queue_get_closed(queue, NULL) : 0;
 	struct queue_waiter *getter;
 
-	if (queue->flags & QUEUE_GETTERS && filch__queue_get_closed(queue, NULL) < 0)
-		while ((getter = filch__queue_pop(queue, getters_of(queue))))
-			waiter_end(&getter->waiter, PARK_CLOSED);
-}
-
-void filch__queue_wait_for_guard(struct filch_queue *queue)
-{
-	/* acquire: pairs with the release in queue_unguard: what the other has done. */
-	while (word32_load_acquire(&queue->state) & QUEUE_GUARD)
-		cpu_relax();
+	while (status < 0 && (getter = filch__queue_pop(queue, getters_of(queue))))
+		filch__queue_wake(queue, getter, status);
 }
 
 int filch__queue_park(struct filch_queue *queue, struct queue_waiter *waiter, bool getter,
@@ -136,19 +189,10 @@ int filch__queue_park(struct filch_queue *queue, struct queue_waiter *waiter, bo
 	filch__queue_link(queue, waiter, getter);
 	queue_unguard(queue);
 	status = filch__waiter_wait(&waiter->waiter, deadline);
-	if (status == 0) {
-		filch__queue_wait_for_guard(queue);
-		return 0;
-	}
+	if (status == 0 || status == -EPIPE)
+		return filch__queue_come(waiter);
 	queue_guard(queue);
-	if (list_is_linked(&waiter->waiter.link))
-		filch__queue_unlink(queue, &waiter->waiter);
-	if (status == -EPIPE && getter)
-		status = waiter->end && waiter->end->closed ? -EBADF
-			 : queue->channel		    ? -ENODATA
-							    : -EPIPE;
-	else if (status == -EPIPE && waiter->end && waiter->end->closed)
-		status = -EBADF;
+	filch__queue_leave(queue, waiter);
 	queue_unguard(queue);
 	return status;
 }

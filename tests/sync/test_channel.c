@@ -524,7 +524,7 @@ Test(channel, an_end_may_be_closed_while_others_use_it)
 Test(channel, misuse_is_refused)
 {
 	struct filch_queue_options options = { .size = sizeof(options) };
-	struct filch_sender zero = { { NULL, 0, false, { NULL } } };
+	struct filch_sender zero = { .end = { .channel = NULL } };
 	int value = 0;
 
 	cr_assert_eq(filch_channel_create(NULL, &sender, &receiver), -EINVAL);

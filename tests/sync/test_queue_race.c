@@ -304,6 +304,82 @@ Test(queue_race, who_is_woken_may_free_the_queue)
 	play(freed);
 }
 
+/* ---- G12: freed by who woke ---- */
+
+static int (*const waits[])(void *arg) = { call_get, call_put, call_join, call_get, call_put };
+#define WAITS 5
+
+struct waiting {
+	struct call call;
+	int kind;
+};
+
+static void *wait_in_thread(void *arg)
+{
+	struct waiting *waiting = arg;
+
+	waits[waiting->kind](&waiting->call);
+	return NULL;
+}
+
+/* Somebody waits: he is woken, and the queue is gone. */
+static void wake_and_free(struct parcel *parcel, int kind)
+{
+	struct filch_queue *own = &parcel->queue;
+
+	if (kind == 0) {
+		await_getters(own, 1);
+		cr_expect_eq(put_int(own, 6), 0);
+	} else if (kind == 1) {
+		await_putters(own, 1);
+		cr_expect_eq(get_int(own), 6);
+	} else if (kind == 2) {
+		await_joiners(own, 1);
+		cr_expect_eq(filch_queue_task_done(own), 0);
+	} else {
+		kind == 3 ? await_getters(own, 1) : await_putters(own, 1);
+		filch_queue_shutdown(own, false);
+	}
+	cr_expect_eq(filch_queue_fini(own), 0);
+	free(parcel);
+}
+
+static int freed_by_waker(void *arg)
+{
+	struct filch_group group;
+
+	(void)arg;
+	for (int i = 0; i < 60 * WAITS; i++) {
+		struct parcel *parcel = calloc(1, sizeof(*parcel));
+		struct waiting waiting = { { &parcel->queue, 6, 0, 0 }, i % WAITS };
+		pthread_t thread;
+		bool threaded = i / WAITS % 2;
+
+		/* The join waits for one that was got, and is not done. */
+		make_queue(&parcel->queue, waiting.kind == 2);
+		if (waiting.kind == 2) {
+			put_int(&parcel->queue, 1);
+			get_int(&parcel->queue);
+		}
+		filch_group_open(&group, NULL);
+		if (threaded)
+			pthread_create(&thread, NULL, wait_in_thread, &waiting);
+		else
+			filch_group_spawn(&group, waits[waiting.kind], &waiting.call);
+		wake_and_free(parcel, waiting.kind);
+		filch_group_close(&group);
+		if (threaded)
+			pthread_join(thread, NULL);
+		cr_expect_eq(waiting.call.status, waiting.kind > 2 ? -EPIPE : 0);
+	}
+	return 0;
+}
+
+Test(queue_race, who_wakes_may_free_the_queue)
+{
+	play(freed_by_waker);
+}
+
 /* ---- Ends and gets at the same time ---- */
 
 static int drained[20000];
