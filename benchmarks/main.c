@@ -11,8 +11,9 @@
 #define BAD_ARGUMENTS 2
 
 const struct workload *const bench_workloads[] = {
-	&bench_fib,   &bench_spawn,  &bench_skynet, &bench_nqueens,  &bench_matmul, &bench_uts,
-	&bench_yield, &bench_timers, &bench_wake,   &bench_pingpong, &bench_lock,   NULL,
+	&bench_fib,  &bench_spawn, &bench_skynet, &bench_nqueens, &bench_matmul,
+	&bench_uts,  &bench_yield, &bench_timers, &bench_wake,	  &bench_pingpong,
+	&bench_lock, &bench_queue, NULL,
 };
 
 static int list(void)

@@ -58,5 +58,5 @@ refused("uts -b" -b '')
 refused("uts --tree T2" --tree 'T2' T3L)
 
 accepted("--help" --workers --reps --json --tree SHA-1)
-accepted("list" fib spawn skynet nqueens matmul uts yield timers wake pingpong lock)
+accepted("list" fib spawn skynet nqueens matmul uts yield timers wake pingpong lock queue)
 accepted("env" FILCH_WORKERS)
