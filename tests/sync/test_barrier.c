@@ -1,4 +1,4 @@
-/* The barrier: nobody goes on before all have come; who is cancelled, resets or aborts meanwhile. */
+/* The barrier: nobody goes on before all have come; cancels, resets and aborts meanwhile. */
 #include "sync/waiters.h"
 
 static int come(struct call *call)

@@ -6,8 +6,7 @@ static int borrow(struct call *call)
 {
 	struct filch_loan loan;
 	const void *borrower = (const void *)(uintptr_t)call->amount;
-	int status =
-		filch_limiter_acquire_for_until(call->object, &loan, borrower, call->deadline);
+	int status = filch_limiter_acquire_for_until(call->object, &loan, borrower, call->deadline);
 
 	if (status < 0)
 		return status;
@@ -225,8 +224,9 @@ static int visits(void *arg)
 	uint32_t seed = (uint32_t)(uintptr_t)&crowd ^ (uint32_t)filch_now();
 
 	for (int i = 0; i < crowd->rounds; i++) {
-		filch_time deadline =
-			next_random(&seed) % 2 ? FILCH_NEVER : filch_now() + next_random(&seed) % 30000;
+		filch_time deadline = next_random(&seed) % 2
+					      ? FILCH_NEVER
+					      : filch_now() + next_random(&seed) % 30000;
 		struct filch_loan loan;
 		struct filch_token token;
 		int status;
