@@ -19,5 +19,5 @@ set(ENV{PKG_CONFIG_LIBDIR} ${filch_arch_lib}/pkgconfig)
 set(ENV{PKG_CONFIG_SYSROOT_DIR} "${FILCH_AARCH64_ROOT}")
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_CROSSCOMPILING_EMULATOR
-	qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=${filch_arch_lib}
+	qemu-aarch64 -L /usr/aarch64-linux-gnu -E EMULATED=1 -E LD_LIBRARY_PATH=${filch_arch_lib}
 )

@@ -282,15 +282,18 @@ Test(condition, the_notified_move_to_the_queue_of_the_lock)
 /* CD13 */
 static int not_remembered(void *arg)
 {
-	struct scene scene;
+	struct filch_condition condition = { 0 };
+	struct filch_lock lock = { 0 };
 
 	(void)arg;
-	open_scene(&scene, 0, 0);
-	cr_expect_eq(filch_condition_notify(&scene.condition, 1), 0);
-	notify(&scene, 3);
-	add_waits(&scene, 0, filch_now() + FILCH_MILLISECOND);
-	close_scene(&scene);
-	cr_expect_eq(scene.crew.status[0], -ETIMEDOUT);
+	cr_expect_eq(filch_condition_notify(&condition, 1), 0);
+	cr_expect_eq(filch_lock_acquire(&lock), 0);
+	cr_expect_eq(filch_condition_notify(&condition, 3), 0);
+	cr_expect_eq(filch_condition_wait_until(&condition, &lock, filch_now() + FILCH_MILLISECOND),
+		     -ETIMEDOUT);
+	cr_expect_eq(filch_lock_release(&lock), 0);
+	cr_expect_eq(filch_condition_fini(&condition), 0);
+	cr_expect_eq(filch_lock_fini(&lock), 0);
 	return 0;
 }
 
