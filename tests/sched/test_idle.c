@@ -176,7 +176,8 @@ Test(idle, a_timer_that_comes_first_wakes_the_keeper_of_time, .timeout = 60)
 
 			filch_sleep(FILCH_MILLISECOND);
 			expect_asleep(runtime, counts[i]);
-			cr_assert(count(runtime).kept);
+			while (!count(runtime).kept) /* the last may be listed and not there yet */
+				filch_sleep(FILCH_MILLISECOND);
 			word64_store_relaxed(&rang, 0); /* relaxed: the timer is idle */
 			deadline = filch_now() + FILCH_MILLISECOND;
 			cr_assert_eq(filch_timer_start(&timer, deadline), 0);
