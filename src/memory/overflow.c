@@ -1,6 +1,7 @@
 /* The signal handler, its stack, and the list of pools it knows. */
 #include "memory/overflow.h"
 
+#include "base/world.h"
 #include "platform/pages.h"
 
 #include <errno.h>
@@ -171,6 +172,7 @@ int filch__overflow_watch(struct overflow_watch *watch)
 {
 	if (!watch || !watch->pool)
 		return -EINVAL;
+	world_mask(1);
 	pthread_mutex_lock(&mutex);
 	/* relaxed: under the mutex; the store below publishes. */
 	pointer_store_relaxed(&watch->next, pointer_load_relaxed(&watches));
@@ -179,6 +181,7 @@ int filch__overflow_watch(struct overflow_watch *watch)
 	if (!installed)
 		install();
 	pthread_mutex_unlock(&mutex);
+	world_mask(-1);
 	return 0;
 }
 
@@ -189,6 +192,7 @@ void filch__overflow_unwatch(struct overflow_watch *watch)
 
 	if (!watch)
 		return;
+	world_mask(1);
 	pthread_mutex_lock(&mutex);
 	/* relaxed: changes under the mutex only. */
 	while ((at = pointer_load_relaxed(link)) && at != watch)
@@ -204,6 +208,7 @@ void filch__overflow_unwatch(struct overflow_watch *watch)
 			uninstall();
 	}
 	pthread_mutex_unlock(&mutex);
+	world_mask(-1);
 	/* seq_cst: see above; acquire half pairs with the release in report. */
 	while (at && word32_load_seq_cst(&walkers) != 0)
 		sched_yield();

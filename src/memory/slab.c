@@ -1,6 +1,7 @@
 /* Mapping slabs, cutting stacks, guards, marks, trimming. */
 #include "memory/slab.h"
 
+#include "base/world.h"
 #include "platform/allocate.h"
 #include "platform/pages.h"
 #include "platform/sanitizer_stack.h"
@@ -197,6 +198,7 @@ uint32_t filch__slab_cut(struct stack_pool *pool, enum filch_stack_class stack_c
 	struct stack_depot *depot = &pool->depots[stack_class];
 
 	*list = (struct stack_list){ NULL, 0 };
+	world_mask(1);
 	pthread_mutex_lock(&pool->growing);
 	while (list->count < n &&
 	       (!pool->options.max_stacks || depot->born < pool->options.max_stacks)) {
@@ -219,6 +221,7 @@ uint32_t filch__slab_cut(struct stack_pool *pool, enum filch_stack_class stack_c
 		list->count++;
 	}
 	pthread_mutex_unlock(&pool->growing);
+	world_mask(-1);
 	for (struct stack *stack = list->first; stack && pool->options.born; stack = stack->next)
 		pool->options.born(stack);
 	return list->count;

@@ -1,6 +1,7 @@
 /* The heavy side: membarrier(2), private expedited. */
 #include "platform/barrier.h"
 
+#include "base/world.h"
 #include "platform/fault.h"
 
 #include <errno.h>
@@ -19,8 +20,12 @@ static long membarrier(int command)
 
 bool filch__barrier_register(void)
 {
-	long commands = membarrier(MEMBARRIER_CMD_QUERY);
+	struct world *world = filch__world_self();
+	long commands;
 
+	if (world)
+		return !world->fenced;
+	commands = membarrier(MEMBARRIER_CMD_QUERY);
 	if (filch__fault_hit(FILCH__FAULT_BARRIER))
 		return false;
 	if (commands < 0 || !(commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED))
@@ -30,5 +35,6 @@ bool filch__barrier_register(void)
 
 void filch__barrier_heavy(void)
 {
-	membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+	if (likely(!filch__world_self())) /* strands run one at a time, on one processor */
+		membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 }

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* CLOCK_MONOTONIC in nanoseconds, some 20 ns through the vDSO. */
+/* CLOCK_MONOTONIC in nanoseconds, some 20 ns through the vDSO; in a simulation its clock. */
 int64_t filch__clock_now(void);
 
 /*

@@ -2,6 +2,8 @@
 #ifndef FILCH_PLATFORM_CPU_H
 #define FILCH_PLATFORM_CPU_H
 
+#include "base/world.h"
+
 /* Processors in the caller's affinity mask, at least 1. */
 unsigned filch__cpu_count(void);
 
@@ -19,9 +21,11 @@ unsigned filch__cpu_quota(const char *root);
 /* How many workers when nobody says: the least of mask and quota, at least 1. */
 unsigned filch__cpu_auto(const char *root);
 
-/* Tells the core that this is a spin loop. */
+/* Tells the core that this is a spin loop; in a simulation lets somebody else go on. */
 static inline void cpu_relax(void)
 {
+	if (unlikely(filch__world_self() != NULL))
+		filch__world_choose(WORLD_YIELD);
 #if defined(__x86_64__) || defined(__i386__)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)

@@ -2,6 +2,7 @@
 #include "platform/thread.h"
 
 #include "base/atomic.h"
+#include "base/world.h"
 #include "platform/allocate.h"
 #include "platform/clock.h"
 #include "platform/fault.h"
@@ -68,12 +69,15 @@ static int create(struct thread *thread, size_t stack_size)
 int filch__thread_create_sized(struct thread **thread, const char *name, size_t stack_size,
 			       void (*fn)(void *arg), void *arg)
 {
+	struct world *world = filch__world_self();
 	struct thread *new;
 	sigset_t old;
 	int status;
 
 	if (filch__fault_hit(FILCH__FAULT_THREAD))
 		return -EAGAIN;
+	if (world)
+		return world->calls->create(world, thread, name, stack_size, fn, arg);
 	new = filch__allocate_zeroed(NULL, sizeof(*new));
 	if (!new)
 		return -ENOMEM;
@@ -99,8 +103,14 @@ int filch__thread_create(struct thread **thread, const char *name, void (*fn)(vo
 
 void filch__thread_join(struct thread *thread)
 {
+	struct world *world = filch__world_self();
+
 	if (!thread)
 		return;
+	if (world) {
+		world->calls->join(world, thread, INT64_MAX);
+		return;
+	}
 	pthread_join(thread->id, NULL);
 	filch__free(NULL, thread);
 }
@@ -108,8 +118,11 @@ void filch__thread_join(struct thread *thread)
 /* Not pthread_clockjoin_np: ThreadSanitizer does not know it. */
 int filch__thread_try_join(struct thread *thread, int64_t span)
 {
+	struct world *world = filch__world_self();
 	int64_t deadline = filch__clock_now() + span;
 
+	if (world)
+		return world->calls->join(world, thread, deadline);
 	/* acquire: pairs with the release in start. */
 	while (word32_load_acquire(&thread->ended) == 0)
 		if (filch__futex_wait(&thread->ended, 0, deadline) == -ETIMEDOUT)
@@ -128,15 +141,23 @@ void filch__thread_set_name(const char *name)
 
 void filch__thread_yield(void)
 {
-	sched_yield();
+	if (unlikely(filch__world_self() != NULL))
+		filch__world_choose(WORLD_YIELD);
+	else
+		sched_yield();
 }
 
 void filch__thread_native_stack(const void **lo, size_t *size)
 {
+	struct world *world = filch__world_self();
 	pthread_attr_t attributes;
 	void *low = NULL;
 
 	*size = 0;
+	if (world) {
+		world->calls->native_stack(world, lo, size);
+		return;
+	}
 	if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
 		pthread_attr_getstack(&attributes, &low, size);
 		pthread_attr_destroy(&attributes);
