@@ -21,6 +21,7 @@
 #include <filch/rwlock.h>
 #include <filch/select.h>
 #include <filch/semaphore.h>
+#include <filch/simulate.h>
 #include <filch/task.h>
 #include <filch/timer.h>
 #include <filch/token.h>

@@ -3,9 +3,9 @@
 #define FILCH_BASE_ATOMIC_H
 
 /*
- * Two back ends: the compiler's builtins (here), and Relacy's checked atomics
+ * Three back ends: the compiler's builtins (here); Relacy's checked atomics
  * (tests/model/relacy_atomic.h) when FILCH_MODEL_ATOMIC names the header to use
- * instead. A simulated back end takes its place the same way.
+ * instead; and, in the preset `sim`, the builtins with a choice before each.
  *
  * Per type (word32, word64, pointer): load, store, exchange, cas, add, or, and. An
  * operation is listed here when somebody uses it. A cas returns whether it
@@ -18,6 +18,10 @@
 
 #include <filch/word.h>
 #include <stdbool.h>
+
+#if defined(FILCH_SIMULATE_ATOMICS)
+#include "base/atomic_choice.h"
+#endif
 
 static inline uint32_t word32_load_relaxed(const struct filch_word32 *word)
 {

@@ -15,9 +15,11 @@ void filch__gate_enter_slow(struct gate *gate)
 {
 	unsigned spins = 0;
 
-	/* release: as in gate_leave. In a simulation raiders need not wait while others go on. */
-	word32_store_release(&gate->busy, 0);
-	filch__world_choose(WORLD_QUEUE);
+	if (unlikely(filch__world_self() != NULL)) {
+		/* release: as in gate_leave. Raiders need not wait while others go on. */
+		word32_store_release(&gate->busy, 0);
+		filch__world_choose(WORLD_QUEUE);
+	}
 	for (;;) {
 		/* seq_cst: the fence of the mode without membarrier, see model_gate; the raider's
 		 * cas and load of busy are its partners. */

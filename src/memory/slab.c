@@ -289,3 +289,16 @@ struct stack *filch__stack_find(const struct stack_pool *pool, const void *addre
 	*in_guard = (uintptr_t)address < (uintptr_t)stack->lo;
 	return stack;
 }
+
+void filch__stack_pool_each(const struct stack_pool *pool,
+			    void (*fn)(struct stack *stack, void *context), void *context)
+{
+	for (int i = 0; i < STACK_CLASSES; i++) {
+		struct slab *slab = newest(pool, (enum filch_stack_class)i);
+
+		for (; slab; slab = slab->next)
+			/* relaxed: nobody is cutting. */
+			for (uint32_t n = 0; n < word32_load_relaxed(&slab->cut); n++)
+				fn(descriptor_of(slab, n), context);
+	}
+}

@@ -120,6 +120,10 @@ bool filch__stack_intact(const struct stack *stack);
  */
 struct stack *filch__stack_find(const struct stack_pool *pool, const void *address, bool *in_guard);
 
+/* fn for every stack ever cut, oldest slab last. Nobody may be cutting. */
+void filch__stack_pool_each(const struct stack_pool *pool,
+			    void (*fn)(struct stack *stack, void *context), void *context);
+
 struct stack_stats {
 	uint64_t live;	 /* taken, or warm in a cache (stack_cache_idle counts those) */
 	uint64_t peak;	 /* of live */

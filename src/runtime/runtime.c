@@ -1,6 +1,7 @@
 /* Creating, submitting to, and ending a runtime. */
 #include "runtime/runtime.h"
 
+#include "base/world.h"
 #include "platform/allocate.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
@@ -149,6 +150,8 @@ int filch_runtime_submit(struct filch_runtime *runtime, const struct filch_task_
 		return -EINVAL;
 	if (filch__scheduler_is_foreign(&runtime->scheduler))
 		return -ESHUTDOWN;
+	if (runtime->scheduler.world != filch__world_self())
+		return -EPERM;
 	status = filch__task_create(&task, &runtime->scheduler, options, handle != NULL);
 	if (status < 0)
 		return status;

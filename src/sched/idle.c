@@ -2,6 +2,7 @@
 #include "sched/idle.h"
 
 #include "base/panic.h"
+#include "base/world.h"
 #include "platform/barrier.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
@@ -58,8 +59,13 @@ static struct worker *choose(struct scheduler *scheduler, bool tasks)
 	bool kept = word64_load_relaxed(&idle->keeper) != 0;
 	struct worker *best = NULL;
 	int most = tasks ? 1 : -1;
+	uint32_t first = idle->depth;
 
-	for (uint32_t i = idle->depth; i-- > 0 && most < 3;) {
+	/* Whoever it is, the wake must not get lost. */
+	if (scheduler->world && first > 1)
+		first = (uint32_t)scheduler->world->calls->pick(scheduler->world, WORLD_WAKE, first);
+	for (uint32_t n = idle->depth; n-- > 0 && most < 3;) {
+		uint32_t i = (n + first) % idle->depth;
 		struct worker *worker = &scheduler->workers[idle->sleeping[i]];
 		bool keeps = kept && worker->index == idle->keeper_index;
 		int rank = (worker->spare ? 2 : 0) + (keeps ? 0 : 1);

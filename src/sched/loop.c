@@ -9,6 +9,7 @@
 #define TICK_MOST 256
 #define TICK_SPAN 100000
 #define ROUNDS 24
+#define ROUNDS_SIMULATED 2 /* one that looks, one that is desperate */
 #define PAUSES_MOST 32
 
 bool filch__worker_get_spare(struct worker *worker)
@@ -107,7 +108,8 @@ static void pause_round(struct worker *worker, unsigned round)
 {
 	unsigned pauses = 1u << (round < 5 ? round : 5);
 
-	if (worker->scheduler->count > worker->scheduler->processors && round > 4) {
+	if ((worker->scheduler->count > worker->scheduler->processors && round > 4) ||
+	    worker->scheduler->world) {
 		filch__thread_yield();
 		return;
 	}
@@ -137,6 +139,8 @@ static bool search(struct worker *worker)
 	/* With more workers than processors a round may cost a time slice. */
 	unsigned rounds = scheduler->count > scheduler->processors ? ROUNDS / 3 : ROUNDS;
 
+	if (scheduler->world)
+		rounds = ROUNDS_SIMULATED;
 	worker->slot_victim = worker->index;
 	for (unsigned round = 0; round < rounds; round++) {
 		if (has_local(worker) || !injector_is_empty(&scheduler->injector) ||

@@ -2,6 +2,7 @@
 #include "sched/park.h"
 
 #include "base/panic.h"
+#include "base/world.h"
 #include "platform/futex.h"
 #include "sched/worker.h"
 
@@ -15,6 +16,9 @@
 /* A plain thread's parker; who may wake it is detached before its wait returns. */
 static _Thread_local struct parker thread_parker __attribute__((aligned(16)));
 
+_Static_assert(sizeof(struct parker) <= sizeof(((struct world_local *)0)->parker),
+	       "a strand has room for a parker");
+
 /* The low half of a parker's word, on which a plain thread sleeps. */
 static struct filch_word32 *futex_of(struct parker *parker)
 {
@@ -26,9 +30,12 @@ static struct filch_word32 *futex_of(struct parker *parker)
 FILCH_NOINLINE struct parker *filch__parker_self(void)
 {
 	struct fiber *fiber = filch__fiber_self();
+	struct world *world;
 
-	compiler_barrier();
-	return fiber ? &fiber->parker : &thread_parker;
+	if (fiber)
+		return &fiber->parker;
+	world = filch__world_self();
+	return world ? (struct parker *)(void *)world->local->parker : &thread_parker;
 }
 
 uint64_t filch__park_arm(struct parker *parker)

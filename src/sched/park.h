@@ -47,6 +47,8 @@ struct parker {
 	struct fiber *fiber; /* NULL: a plain thread */
 	/* Owned by wake/timer: where this parker's timeout stands in which heap. */
 	void *timer_heap;
+	/* Owned by wake/wait: while parked, the wait. */
+	const void *waiter;
 	uint32_t timer_index;
 };
 

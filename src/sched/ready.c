@@ -65,6 +65,8 @@ static void push_slot(struct worker *worker, struct fiber *fiber)
 		/* acq_rel: in place of the asymmetric pair: releases the slot to the sleeper's
 		 * announcement, or acquires what it wrote to `watched` before that. */
 		state = word32_add_acq_rel(&idle->state, 0);
+		if (worker->scheduler->world)
+			filch__simulated_slot(worker);
 	}
 	/* relaxed: as above. */
 	if (unlikely(idle_sleepers(state)) && !word32_load_relaxed(&idle->watched)) {
@@ -215,6 +217,8 @@ void filch__worker_share(struct worker *worker)
 		 * announcement, which changes the same word. */
 		state = word32_add_release(&idle->state, 0);
 	}
+	if (worker->scheduler->world)
+		filch__simulated_shuffle(worker);
 	if ((state & ~IDLE_FENCED) == 0)
 		return;
 	gate_enter(&worker->gate);

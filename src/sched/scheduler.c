@@ -2,6 +2,7 @@
 #include "sched/worker.h"
 
 #include "base/panic.h"
+#include "base/world.h"
 #include "memory/overflow.h"
 #include "platform/allocate.h"
 #include "platform/cpu.h"
@@ -57,6 +58,9 @@ static int worker_init(struct worker *worker, struct scheduler *scheduler, unsig
 	worker->index = index;
 	worker->tick = worker->tick_length = 1;
 	worker->random = (index + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	if (scheduler->world)
+		worker->random ^= scheduler->world->calls->pick(scheduler->world, WORLD_QUEUE,
+								UINT64_C(1) << 32);
 	filch__stack_cache_init(&worker->stacks);
 	if (scheduler->fenced)
 		/* relaxed: not shared yet. */
@@ -123,8 +127,12 @@ int filch__scheduler_start(struct scheduler *scheduler)
 	pthread_once(&watched, watch_forks);
 	scheduler->process = getpid();
 	scheduler->count = scheduler->options.workers;
-	scheduler->processors = filch__cpu_count();
+	scheduler->world = filch__world_self();
+	scheduler->processors = scheduler->world ? 1 : filch__cpu_count();
 	scheduler->fenced = !filch__barrier_register();
+	if (scheduler->world)
+		/* relaxed: not shared yet. What no token has ever seen: each poll goes the long way. */
+		word64_store_relaxed(&scheduler->cancels, 1);
 	if (scheduler->fenced)
 		/* relaxed: not shared yet. */
 		word32_store_relaxed(&scheduler->idle.state, IDLE_FENCED);
@@ -174,6 +182,8 @@ void filch__scheduler_stop(struct scheduler *scheduler)
 
 void filch__scheduler_append(struct scheduler *scheduler, struct injected *injected)
 {
+	FILCH_CHECK(scheduler->world == filch__world_self(),
+		    "a task was woken from outside its simulation");
 	/* What is appended may end, and with it the runtime, before we have notified: the end waits
 	 * for us. */
 	/* relaxed: the append below, which whoever ends the runtime has seen the effect of, orders.

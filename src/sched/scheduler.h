@@ -13,6 +13,7 @@
 struct deque_item;
 struct fiber;
 struct worker;
+struct world;
 
 /* An entry of the injection queue that is a task (owner is NULL); a fiber's has it set. */
 struct injected_task {
@@ -45,7 +46,8 @@ struct scheduler {
 	struct injector injector;
 	struct stack_pool stacks;
 	struct overflow_watch overflow;
-	pid_t process; /* whose threads the workers are */
+	pid_t process;	     /* whose threads the workers are */
+	struct world *world; /* NULL: the machine's; else a simulation (base/world.h) */
 	struct scheduler_options {
 		unsigned workers;
 		enum filch_affinity affinity;

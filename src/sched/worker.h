@@ -49,6 +49,7 @@ struct worker {
 	struct filch_pointer inbox; /* sticky fibers woken by others, newest first */
 	struct fiber *homing;	    /* sticky fibers that are ready, oldest first */
 	struct fiber *homing_last;
+	uint64_t shuffle_from; /* in a simulation: what was ready before somebody yielded stays */
 };
 
 /* The caller's worker. Never cached over a park. Only on a worker. */
@@ -115,6 +116,13 @@ static FILCH_ALWAYS_INLINE void worker_offer(struct worker *worker)
 	if (worker_is_wanted(worker))
 		filch__worker_share(worker);
 }
+
+/* ---- simulated.c: in a simulation only ---- */
+
+/* The newest of each queue goes to a place chosen among those that nothing is promised to. */
+void filch__simulated_shuffle(struct worker *worker);
+/* The fiber in the slot stays there or goes to the queue. */
+void filch__simulated_slot(struct worker *worker);
 
 /* ---- switch.c ---- */
 

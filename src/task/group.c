@@ -242,10 +242,12 @@ static bool is_done(const struct filch_group *group)
 /* Parks until the last child has ended elsewhere (R12). */
 static FILCH_COLD void wait_for_the_rest(struct filch_group *group)
 {
+	static const struct waited children = { .name = "its children" };
 	uint64_t change = group->left - BIAS;
 	struct waiter waiter;
 
 	filch__waiter_begin(&waiter);
+	waiter_says(&waiter, &children, NULL);
 	group->waiter = waiter.epoch;
 	/* acq_rel: releases waiter to the last child; acquires what the children wrote. */
 	if (word64_add_acq_rel(&group->pending, change) + change == 0)

@@ -121,11 +121,14 @@ static int take_outcome(struct filch_group *group, struct filch_task **record)
 
 static int next_outcome(struct filch_group *group, struct filch_task **record)
 {
+	static const struct waited outcome = { .name = "a child's outcome" };
+
 	for (;;) {
 		struct waiter waiter;
 		int status;
 
 		filch__waiter_begin(&waiter);
+		waiter_says(&waiter, &outcome, NULL);
 		spin_acquire(lock_of(group));
 		status = take_outcome(group, record);
 		group->listener = status == -EAGAIN ? &waiter : NULL;

@@ -34,6 +34,7 @@ static int withdraw(struct filch_task *record, const struct task_start *start)
 int filch_group_start(struct filch_group *group, const struct filch_task_options *options,
 		      filch_task_fn *fn, void *arg, void **value, struct filch_task **task)
 {
+	static const struct waited readiness = { .name = "a child to start" };
 	struct task_start start = { .kept = task != NULL };
 	struct filch_task *record;
 	int own = filch__wait_enter();
@@ -44,6 +45,7 @@ int filch_group_start(struct filch_group *group, const struct filch_task_options
 	if (!filch__fiber_self())
 		return -EPERM;
 	filch__waiter_begin(&start.waiter);
+	waiter_says(&start.waiter, &readiness, NULL);
 	status = filch__group_spawn_handle(group, options, fn, arg, &start, &record);
 	if (status < 0) {
 		filch__waiter_abort(&start.waiter);

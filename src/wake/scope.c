@@ -2,6 +2,7 @@
 #include "wake/token.h"
 
 #include "base/panic.h"
+#include "base/world.h"
 #include "data/spin.h"
 #include "platform/clock.h"
 #include "sched/worker.h"
@@ -14,14 +15,19 @@ static _Thread_local struct filch_token *thread_scope;
 /* Noinline for the same reason as filch__fiber_self. */
 static FILCH_NOINLINE struct filch_token *get_thread_scope(void)
 {
-	compiler_barrier();
-	return thread_scope;
+	struct world *world = filch__world_self();
+
+	return world ? (struct filch_token *)world->local->scope : thread_scope;
 }
 
 static FILCH_NOINLINE void set_thread_scope(struct filch_token *scope)
 {
-	compiler_barrier();
-	thread_scope = scope;
+	struct world *world = filch__world_self();
+
+	if (world)
+		world->local->scope = scope;
+	else
+		thread_scope = scope;
 }
 
 struct filch_token *filch__scope_self(void)

@@ -1,6 +1,7 @@
 /* Time for users: now, sleep, one-shot timers, intervals. */
 #include <filch/timer.h>
 
+#include "base/world.h"
 #include "platform/clock.h"
 #include "wake/timer.h"
 #include "wake/wait.h"
@@ -64,6 +65,12 @@ static bool is_left_behind(const struct filch_timer *timer)
 	return !filch__scheduler_self() && filch__scheduler_is_foreign(scheduler_of(timer));
 }
 
+/* Virtual times mean nothing outside their simulation, nor real ones inside. */
+static bool is_elsewhere(const struct filch_timer *timer)
+{
+	return unlikely(scheduler_of(timer)->world != filch__world_self());
+}
+
 int filch_timer_init(struct filch_timer *timer, struct filch_runtime *runtime, filch_timer_fn *fn,
 		     void *arg)
 {
@@ -86,6 +93,8 @@ int filch_timer_start(struct filch_timer *timer, filch_time deadline)
 {
 	if (!timer || !timer->runtime)
 		return -EINVAL;
+	if (is_elsewhere(timer))
+		return -EPERM;
 	if (is_left_behind(timer))
 		return -ESHUTDOWN;
 	return filch__timer_callback_restart(timers_of(timer), callback_of(timer), deadline);
@@ -93,7 +102,11 @@ int filch_timer_start(struct filch_timer *timer, filch_time deadline)
 
 bool filch_timer_stop(struct filch_timer *timer)
 {
-	if (!timer || !timer->runtime || is_left_behind(timer))
+	if (!timer || !timer->runtime)
+		return true;
+	if (is_elsewhere(timer))
+		return false;
+	if (is_left_behind(timer))
 		return true;
 	return filch__timer_callback_disarm(timers_of(timer), callback_of(timer));
 }

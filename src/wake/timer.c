@@ -126,6 +126,7 @@ int filch__timer_arm_wait(struct timers *timers, struct parker *parker, uint64_t
 	while (status > 0);
 	if (status < 0)
 		return status;
+	timer_heap_shuffle(timers, heap);
 	parker->timer_heap = heap;
 	parker->timer_index = filch__heap_insert(&heap->heap, deadline, parker, epoch);
 	filch__timer_heap_settle(timers, heap, deadline);

@@ -76,6 +76,7 @@ static int arm(struct timers *timers, struct timer_callback *callback, filch_tim
 	} while (status > 0);
 	if (status < 0)
 		return status;
+	timer_heap_shuffle(timers, heap);
 	if (callback->state == TIMER_ARMED && deadline == FILCH_NEVER) {
 		filch__timer_callback_take(heap, callback, TIMER_IDLE);
 	} else if (callback->state == TIMER_ARMED) {

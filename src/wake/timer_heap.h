@@ -3,6 +3,7 @@
 #define FILCH_WAKE_TIMER_HEAP_H
 
 #include "base/compiler.h"
+#include "base/world.h"
 #include "data/heap.h"
 #include "data/spin.h"
 #include "wake/timer.h"
@@ -73,6 +74,15 @@ void filch__timer_callback_take(struct timer_heap *heap, struct timer_callback *
 /* The source's functions (timer_fire.c). */
 filch_time filch__timers_next(void *timers);
 unsigned filch__timers_poll(void *timers, filch_time now);
+
+/* In a simulation equal deadlines fire in any order. Under the lock. */
+static inline void timer_heap_shuffle(struct timers *timers, struct timer_heap *heap)
+{
+	struct world *world = timers->scheduler->world;
+
+	if (unlikely(world != NULL))
+		heap->heap.registrations = world->calls->pick(world, WORLD_TIMER, UINT64_C(1) << 32);
+}
 
 /* 0 means "no keeper" to the scheduler; everything so long ago is equally due. */
 static inline filch_time timer_deadline(filch_time deadline)

@@ -2,6 +2,7 @@
 #include "wake/token.h"
 
 #include "base/panic.h"
+#include "base/world.h"
 #include "data/spin.h"
 #include "platform/thread.h"
 #include "wake/token_tree.h"
@@ -202,6 +203,7 @@ static bool cancel(struct filch_token *token, int reason, uint32_t how, struct s
 {
 	bool ready;
 
+	filch__world_choose(WORLD_CANCEL);
 	if (!mark(token, reason, how))
 		return false;
 	spin_acquire(lock_of(token));
@@ -419,11 +421,17 @@ int filch__token_effective_reason(const struct filch_token *token)
 
 bool filch__token_poll(struct filch_token *token, struct scheduler *scheduler)
 {
+	struct filch_token *end = token;
+	uint64_t seen;
+
+	/* In a simulation nothing is remembered, so that every checkpoint comes by here. */
+	if (scheduler && unlikely(scheduler->world != NULL)) {
+		scheduler->world->calls->checkpoint(scheduler->world);
+		scheduler = NULL;
+	}
 	/* acquire: pairs with the release in bump: marks of cancels counted so far are seen below.
 	 */
-	uint64_t seen = scheduler ? word64_load_acquire(&scheduler->cancels) : 0;
-	struct filch_token *end = token;
-
+	seen = scheduler ? word64_load_acquire(&scheduler->cancels) : 0;
 	for (;; end = end->parent) {
 		uint32_t state = state_of(end);
 

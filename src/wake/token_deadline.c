@@ -2,6 +2,7 @@
 #include "wake/token.h"
 #include "wake/token_tree.h"
 
+#include "base/world.h"
 #include "data/spin.h"
 #include "platform/clock.h"
 #include "wake/timer.h"
@@ -269,6 +270,8 @@ int filch_token_set_deadline(struct filch_token *token, filch_time deadline)
 	if (filch_token_is_cancelled(token))
 		return -EBUSY;
 	scheduler = prepare_timer(token);
+	if (scheduler && scheduler->world != filch__world_self())
+		return -EPERM;
 	before = deadline_of(token);
 	store_deadline(token, deadline);
 	if (deadline <= filch__clock_now()) {

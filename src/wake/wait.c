@@ -2,6 +2,7 @@
 #include "wake/wait.h"
 
 #include "base/panic.h"
+#include "base/world.h"
 #include "platform/clock.h"
 #include "sched/worker.h"
 #include "wake/timer.h"
@@ -13,6 +14,7 @@ void filch__waiter_begin(struct waiter *waiter)
 {
 	waiter->link.next = waiter->link.previous = NULL;
 	waiter->outcome = PARK_UNDECIDED;
+	waiter->what = NULL;
 	waiter->parker = filch__parker_self();
 	waiter->epoch = filch__park_arm(waiter->parker);
 }
@@ -28,6 +30,7 @@ void filch__waiter_abort(struct waiter *waiter)
 
 void filch__waiter_wait_surely(struct waiter *waiter)
 {
+	waiter->parker->waiter = waiter;
 	filch__park(waiter->parker, waiter->epoch, FILCH_NEVER);
 }
 
@@ -100,20 +103,30 @@ static int end_limits(struct limits *limits, struct parker *parker, enum park_ou
 	return error_of(outcome);
 }
 
+static FILCH_COLD void simulate_parking(struct world *world, filch_time deadline)
+{
+	world->calls->parking(world, deadline);
+}
+
 int filch__waiter_wait(struct waiter *waiter, filch_time deadline)
 {
 	struct limits limits;
 
+	waiter->parker->waiter = waiter;
 	begin_limits(&limits, waiter, &deadline);
+	if (waiter->parker->fiber && unlikely(waiter->parker->fiber->scheduler->world != NULL))
+		simulate_parking(waiter->parker->fiber->scheduler->world, deadline);
 	return end_limits(&limits, waiter->parker,
 			  filch__park(waiter->parker, waiter->epoch, deadline));
 }
 
 int filch__wait_sleep(filch_time deadline)
 {
+	static const struct waited time = { .name = "time to pass" };
 	struct waiter waiter;
 
 	filch__waiter_begin(&waiter);
+	waiter_says(&waiter, &time, NULL);
 	return filch__waiter_wait(&waiter, deadline);
 }
 

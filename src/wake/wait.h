@@ -5,6 +5,8 @@
 #include "data/list.h"
 #include "sched/park.h"
 
+#include <stddef.h>
+
 /*
  * A wait, in the waiter's frame. In order:
  *	waiter_begin                   arms the park word
@@ -20,7 +22,24 @@ struct waiter {
 	uint64_t epoch;
 	enum park_outcome outcome; /* 0, or what a waker has won it for: for who waits in several
 				      lists at once. Guarded as the link is */
+	/* For who asks what a parked task waits for. May be set between begin and wait. */
+	const struct waited *what;
+	const void *object;
 };
+
+/* One per kind of object. */
+struct waited {
+	const char *name; /* "a lock" */
+	/* Who keeps the waiter waiting, in words ("held by task 'x'"); NULL, or false: not known.
+	 * Called while nothing runs. */
+	bool (*by)(const void *object, char *text, size_t size);
+};
+
+static inline void waiter_says(struct waiter *waiter, const struct waited *what, const void *object)
+{
+	waiter->what = what;
+	waiter->object = object;
+}
 
 void filch__waiter_begin(struct waiter *waiter);
 /* 0 granted, -ETIMEDOUT, -ECANCELED, -EPIPE closed, -ENOMEM no room for the timer. */
