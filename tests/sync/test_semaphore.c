@@ -422,7 +422,7 @@ static int is_served_in_batches(void *arg)
 	for (int i = 0; i < 40; i++)
 		in_line(&scene, &semaphore, 1);
 	filch_semaphore_release_many(&semaphore, 39);
-	await_that(scene.order == 39);
+	await_that(flag_get(&scene.order) == 39);
 	cr_expect_eq(look(&semaphore).waiting, 1);
 	cr_expect_not(call_is_done(&scene.calls[39]));
 	filch_semaphore_release(&semaphore);
