@@ -2,6 +2,7 @@
 #include "data/injector.h"
 
 #include "base/compiler.h"
+#include "platform/cpu.h"
 #include "platform/sanitizer.h"
 
 #include <errno.h>
@@ -49,15 +50,20 @@ void filch__injector_push(struct injector *injector, struct injected *entry)
 struct injected *filch__injector_pop(struct injector *injector)
 {
 	struct queue *queue = injector->queue;
-	struct cds_wfcq_node *node;
+	struct cds_wfcq_node *node = NULL;
 
 	/* relaxed: a hint; an idle worker looks again with seq_cst before it sleeps. */
-	if (word64_load_relaxed(&injector->length) == 0 || !spin_try_acquire(&injector->consumer))
+	if (word64_load_relaxed(&injector->length) == 0)
 		return NULL;
-	node = __cds_wfcq_dequeue_nonblocking(__cds_wfcq_head_cast(&queue->head), &queue->tail);
-	spin_release(&injector->consumer);
-	if (!node || node == CDS_WFCQ_WOULDBLOCK)
+	if (spin_try_acquire(&injector->consumer)) {
+		node = __cds_wfcq_dequeue_nonblocking(__cds_wfcq_head_cast(&queue->head),
+						      &queue->tail);
+		spin_release(&injector->consumer);
+	}
+	if (!node || node == CDS_WFCQ_WOULDBLOCK) {
+		cpu_relax(); /* somebody is at it, and we come again at once */
 		return NULL;
+	}
 	sanitize_acquire(queue);
 	/* relaxed: a count; who sleeps reads it with seq_cst after its own announcement. */
 	word64_sub_relaxed(&injector->length, 1);
