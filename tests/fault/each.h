@@ -76,11 +76,16 @@ static inline void fail_each(filch_task_fn *scenario, enum filch__fault kind)
 				       .times = i < 3 ? 1 : UINT32_MAX,
 				       .workers = workers[i % 3] };
 
-		do {
+		/* A machine may be so slow that what would be waited for has come already. */
+		for (int vain = 0; vain < 100 && trial.calls == 0; vain++) {
+			trial.k = 1;
+			run_trial(&trial);
+		}
+		while (trial.calls >= trial.k) {
 			trial.k++;
 			run_trial(&trial);
 			cr_assert_lt(trial.k, 1000u);
-		} while (trial.calls >= trial.k);
+		}
 		cr_assert_gt(trial.k, 1u, "nothing could fail");
 	}
 }

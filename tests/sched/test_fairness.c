@@ -341,7 +341,8 @@ static int order_of_the_new(void *arg)
 		authors[i] = (struct author){ arg, (char)('a' + i) };
 		filch_group_spawn(&group, write_once, &authors[i]);
 	}
-	filch_sleep(FILCH_MILLISECOND); /* the loop takes the oldest (R15) */
+	while (((struct diary *)arg)->length < 4)
+		filch_sleep(FILCH_MILLISECOND); /* the loop takes the oldest (R15) */
 	for (unsigned i = 0; i < 4; i++)
 		filch_group_spawn(&group, write_once, &authors[i]);
 	return filch_group_close(&group); /* the join the newest */

@@ -2,7 +2,7 @@
 #ifndef TESTS_SYNC_CREW_H
 #define TESTS_SYNC_CREW_H
 
-#include "task/play.h"
+#include "task/parked.h"
 
 #include <filch/lock.h>
 #include <pthread.h>

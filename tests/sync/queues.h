@@ -2,7 +2,7 @@
 #ifndef TESTS_SYNC_QUEUES_H
 #define TESTS_SYNC_QUEUES_H
 
-#include "task/play.h"
+#include "task/parked.h"
 
 #include <filch/channel.h>
 #include <filch/queue.h>
@@ -116,6 +116,16 @@ static inline struct filch_task *start(struct filch_group *group, filch_task_fn 
 	struct filch_task *task = NULL;
 
 	cr_expect_eq(filch_group_spawn_with(group, NULL, fn, arg, &task), 0);
+	return task;
+}
+
+/* The same, and lets others run until it is parked, or has ended. */
+static inline struct filch_task *start_parked(struct filch_group *group, filch_task_fn *fn,
+					      void *arg)
+{
+	struct filch_task *task = start(group, fn, arg);
+
+	task_await_parked(task);
 	return task;
 }
 

@@ -21,6 +21,7 @@ static struct call *arrived(struct scene *scene, struct filch_barrier *barrier)
 	struct call *call = scene_call(scene, come, barrier, 0);
 
 	await_that(look(barrier).waiting == waiting + 1);
+	call_await_parked(call);
 	return call;
 }
 

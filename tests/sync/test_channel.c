@@ -251,6 +251,7 @@ static int cancelled(void *arg)
 	await_parked(1);
 	filch_group_spawn(&group, call_exchange, &exchanges[1]);
 	await_parked(2);
+	task_await_parked(task);
 	filch_task_cancel(task, 0);
 	send_to(&sender, 7);
 	filch_group_close(&group);

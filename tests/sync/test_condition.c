@@ -192,16 +192,21 @@ Test(condition, a_cancelled_caller_does_not_wait)
 }
 
 /* CD8, CD9, CD10: notified first, then cancelled or too late: the notify is had, and not lost. */
-static int notified_then_ended(void *arg)
+static bool notified_then_ended_within(filch_time span)
 {
 	struct scene scene;
 
-	(void)arg;
 	open_scene(&scene, 1, 0);
-	add_waits(&scene, 1, filch_now() + FILCH_SECOND / 5);
+	add_waits(&scene, 1, filch_now() + span);
 	add_waits(&scene, 2, FILCH_NEVER);
 	cr_expect_eq(filch_lock_acquire(&scene.lock), 0);
 	cr_expect_eq(filch_condition_notify(&scene.condition, 2), 0);
+	if (filch_now() >= scene.waits[1].deadline) {
+		cr_expect_eq(filch_lock_release(&scene.lock), 0);
+		filch_group_cancel(&scene.crew.group, 0);
+		close_scene(&scene);
+		return false; /* nobody can tell which came first */
+	}
 	cr_expect(filch_task_cancel(scene.crew.tasks[0], 0));
 	while (filch_now() < scene.waits[1].deadline)
 		filch_sleep_until(scene.waits[1].deadline);
@@ -216,6 +221,18 @@ static int notified_then_ended(void *arg)
 	for (int i = 0; i < 3; i++)
 		cr_expect_eq(scene.crew.status[i], 0, "%d", i);
 	cr_expect_str_eq(crew_order(&scene.crew, scene.text), "012");
+	return true;
+}
+
+static int notified_then_ended(void *arg)
+{
+	filch_time span = 20 * FILCH_MILLISECOND;
+
+	(void)arg;
+	/* When it was too late already it is tried again with more time. */
+	while (!notified_then_ended_within(span) && span < 20 * FILCH_SECOND)
+		span *= 2;
+	cr_expect_lt(span, 20 * FILCH_SECOND);
 	return 0;
 }
 
@@ -407,19 +424,27 @@ static int predicates_in_time(void *arg)
 {
 	struct filch_lock lock = { 0 };
 	struct filch_condition condition = { 0 };
-	struct asked never = { &lock, 0, 1, 100 }, late = { &lock, 0, 1, 2 };
+	struct asked never = { &lock, 0, 1, 100 };
+	filch_time span = FILCH_MILLISECOND;
+	int status;
 
 	(void)arg;
 	cr_expect_eq(filch_lock_acquire(&lock), 0);
 	cr_expect_eq(filch_condition_wait_for_until(&condition, &lock, ask, &never, 0), -ETIMEDOUT);
 	cr_expect_eq(never.calls, 1);
 	cr_expect_eq(filch_condition_wait_for_until(&condition, &lock, ask, &never,
-						    filch_now() + 1000 * 1000),
+						    filch_now() + span),
 		     -ETIMEDOUT);
-	cr_expect_eq(never.calls, 3);
-	cr_expect_eq(filch_condition_wait_for_until(&condition, &lock, ask, &late,
-						    filch_now() + 1000 * 1000),
-		     0);
+	cr_expect_gt(never.calls, 1);
+	/* After the deadline it is asked once more; unless it had passed before the wait. */
+	do {
+		struct asked late = { &lock, 0, 1, 2 };
+
+		status = filch_condition_wait_for_until(&condition, &lock, ask, &late,
+							filch_now() + span);
+		span *= 2;
+	} while (status == -ETIMEDOUT && span < 20 * FILCH_SECOND);
+	cr_expect_eq(status, 0);
 	cr_expect_eq(filch_lock_release(&lock), 0);
 	return 0;
 }

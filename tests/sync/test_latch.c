@@ -20,6 +20,7 @@ static struct call *in_line(struct scene *scene, struct filch_latch *latch)
 	struct call *call = scene_call(scene, wait_for, latch, 0);
 
 	await_that(look(latch).waiting == waiting + 1);
+	call_await_parked(call);
 	return call;
 }
 

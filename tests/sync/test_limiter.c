@@ -29,6 +29,7 @@ static struct call *in_line(struct scene *scene, struct filch_limiter *limiter, 
 	struct call *call = scene_call(scene, borrow, limiter, borrower);
 
 	await_that(look(limiter).waiting == waiting + 1);
+	call_await_parked(call);
 	return call;
 }
 

@@ -56,6 +56,7 @@ static void open_scene(struct scene *scene, int count, bool stay)
 						    &scene->takers[i], &scene->crew.tasks[i]),
 			     0);
 		lock_await_waiting(&scene->lock, (unsigned)i + 1);
+		task_await_parked(scene->crew.tasks[i]);
 	}
 }
 

@@ -20,6 +20,7 @@ static struct call *in_line(struct scene *scene, struct filch_notify *notify)
 	struct call *call = scene_call(scene, wait_for, notify, 0);
 
 	await_that(look(notify).waiting == waiting + 1);
+	call_await_parked(call);
 	return call;
 }
 

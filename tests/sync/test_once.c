@@ -44,6 +44,7 @@ static struct call *in_line(struct scene *scene, struct cell *cell)
 	struct call *call = scene_call(scene, run_once, cell, 0);
 
 	await_that(look(cell).waiting == waiting + 1);
+	call_await_parked(call);
 	return call;
 }
 

@@ -66,7 +66,8 @@ static inline void invite(struct house *house, char kind, filch_time deadline)
 					    &house->crew.tasks[index]),
 		     0);
 	while (__atomic_load_n(&house->crew.status[index], __ATOMIC_ACQUIRE) == 1 &&
-	       rwlock_at(&house->lock).waiting == waiting)
+	       (rwlock_at(&house->lock).waiting == waiting ||
+		!task_is_parked(house->crew.tasks[index])))
 		filch_yield();
 }
 

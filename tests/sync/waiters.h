@@ -3,7 +3,7 @@
 #define TESTS_SYNC_WAITERS_H
 
 #include "platform/sanitizer.h"
-#include "task/play.h"
+#include "task/parked.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -85,6 +85,12 @@ static inline void call_cancel(struct call *call)
 static inline void call_await(struct call *call)
 {
 	flag_await(&call->done, 1);
+}
+
+/* Counted as waiting, it has yet to get where a cancel ends its wait. */
+static inline void call_await_parked(struct call *call)
+{
+	task_await_parked(call->task);
 }
 
 static inline bool call_is_done(struct call *call)

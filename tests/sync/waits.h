@@ -54,6 +54,7 @@ static inline int wait_once(void *arg)
 	struct scene *scene = waits->scene;
 
 	cr_expect_eq(filch_lock_acquire(&scene->lock), 0);
+	flag_add(&scene->crew.status[waits->index]);
 	scene->crew.status[waits->index] =
 		filch_condition_wait_until(&scene->condition, &scene->lock, waits->deadline);
 	cr_expect(is_mine(&scene->lock));
@@ -63,20 +64,23 @@ static inline int wait_once(void *arg)
 	return 0;
 }
 
+/* Returns when it waits. The caller does not hold the lock. */
 static inline void add_waits(struct scene *scene, int index, filch_time deadline)
 {
-	unsigned before = waiting_for(&scene->condition);
-
 	scene->waits[index] = (struct waits){ scene, index, deadline, 0 };
 	scene->crew.status[index] = 1;
 	cr_expect_eq(filch_group_spawn_with(&scene->crew.group, NULL, wait_once,
 					    &scene->waits[index], &scene->crew.tasks[index]),
 		     0);
-	while (waiting_for(&scene->condition) == before)
+	while (flag_get(&scene->crew.status[index]) == 1)
 		filch_yield();
+	/* It has the lock until it is in the queue. */
+	cr_expect_eq(filch_lock_acquire(&scene->lock), 0);
+	cr_expect_eq(filch_lock_release(&scene->lock), 0);
+	task_await_parked(scene->crew.tasks[index]);
 }
 
-/* `count` wait, in their order. The caller does not hold the lock. */
+/* `count` wait, in their order. */
 static inline void open_scene(struct scene *scene, int count, unsigned flags)
 {
 	static const struct filch_group_options collect = { .size = sizeof(collect),

@@ -375,50 +375,55 @@ static int sleeps_on(void *arg)
 	return filch_sleep(LONG);
 }
 
+struct run {
+	struct filch_token token;
+	int ran;
+};
+
 static int cancels_run(void *arg)
 {
-	struct filch_token *token = arg;
+	struct run *run = arg;
 
-	filch_sleep(FILCH_MILLISECOND);
-	filch_token_cancel(token, -EINTR);
+	flag_await(&run->ran, 2);
+	filch_token_cancel(&run->token, -EINTR);
 	return 0;
 }
 
 static int runs_until_cancelled(void *arg)
 {
-	struct filch_token token;
+	struct run run = { .ran = 0 };
 	struct filch_group group;
-	int ran = 0, status = 1;
+	int status = 1;
 
 	(void)arg;
-	filch_token_init(&token);
-	cr_expect_eq(filch_scope_run(NULL, count_up, &ran, NULL), -EINVAL);
-	cr_expect_eq(filch_scope_run(&token, NULL, &ran, NULL), -EINVAL);
-	cr_expect_eq(filch_scope_run(&token, count_up, &ran, &status), 0);
+	filch_token_init(&run.token);
+	cr_expect_eq(filch_scope_run(NULL, count_up, &run.ran, NULL), -EINVAL);
+	cr_expect_eq(filch_scope_run(&run.token, NULL, &run.ran, NULL), -EINVAL);
+	cr_expect_eq(filch_scope_run(&run.token, count_up, &run.ran, &status), 0);
 	cr_expect_eq(status, 0);
 	filch_group_open(&group, NULL);
-	filch_group_spawn(&group, cancels_run, &token);
-	cr_expect_eq(filch_scope_run(&token, sleeps_on, &ran, &status), 0);
+	filch_group_spawn(&group, cancels_run, &run);
+	cr_expect_eq(filch_scope_run(&run.token, sleeps_on, &run.ran, &status), 0);
 	cr_expect_eq(status, -ECANCELED);
 	cr_expect_eq(filch_checkpoint(), 0);
 	cr_expect_eq(filch_group_close(&group), 0);
-	cr_expect_eq(ran, 2);
+	cr_expect_eq(run.ran, 2);
 	status = 3;
-	cr_expect_eq(filch_scope_run(&token, count_up, &ran, &status), -ECANCELED);
+	cr_expect_eq(filch_scope_run(&run.token, count_up, &run.ran, &status), -ECANCELED);
 	cr_expect_eq(status, 3);
-	cr_expect_eq(ran, 2);
-	filch_token_fini(&token);
-	enter(&token, FILCH_NEVER); /* the caller's own scope counts, too */
-	filch_token_cancel(&token, 0);
+	cr_expect_eq(run.ran, 2);
+	filch_token_fini(&run.token);
+	enter(&run.token, FILCH_NEVER); /* the caller's own scope counts, too */
+	filch_token_cancel(&run.token, 0);
 	{
 		struct filch_token other;
 
 		filch_token_init_below(&other, NULL, 0);
-		cr_expect_eq(filch_scope_run(&other, count_up, &ran, NULL), -ECANCELED);
+		cr_expect_eq(filch_scope_run(&other, count_up, &run.ran, NULL), -ECANCELED);
 		filch_token_fini(&other);
 	}
-	leave(&token);
-	return ran - 2;
+	leave(&run.token);
+	return run.ran - 2;
 }
 
 Test(cancel, a_function_is_not_run_under_a_token_that_is_cancelled)
