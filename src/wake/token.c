@@ -4,6 +4,7 @@
 #include "base/panic.h"
 #include "base/world.h"
 #include "data/spin.h"
+#include "platform/clock.h"
 #include "platform/thread.h"
 #include "wake/token_tree.h"
 
@@ -76,10 +77,22 @@ static void wake_waiters(struct filch_token *token)
 	}
 }
 
-/* Marks a token and puts it on a work list; under a lock that its close or leave must take. */
-static struct filch_token *add_work(struct filch_token *token, int reason, struct filch_token *work)
+/* Both deadlines have passed, the token's own first: whoever was quicker to say so, it expires. */
+static bool expired_before(const struct filch_token *token, const struct filch_token *above)
 {
-	if (!mark(token, reason, 0))
+	filch_time deadline = filch_token_deadline(token);
+
+	return state_of(above) & TOKEN_EXPIRED && deadline < filch_token_deadline(above) &&
+	       deadline <= filch__clock_now();
+}
+
+/* Marks a token for what was told to one above, and puts it on a work list; under a lock that its
+ * close or leave must take. */
+static struct filch_token *add_work(struct filch_token *token, const struct filch_token *above,
+				    struct filch_token *work)
+{
+	if (!(expired_before(token, above) ? mark(token, -ETIMEDOUT, TOKEN_EXPIRED)
+					   : mark(token, token_inherited(state_of(above)), 0)))
 		return work;
 	/* relaxed: published by the lock. */
 	word32_add_relaxed(&token->pins, 1);
@@ -90,17 +103,14 @@ static struct filch_token *add_work(struct filch_token *token, int reason, struc
 /* Under the token's lock. */
 static struct filch_token *add_children(struct filch_token *token, struct filch_token *work)
 {
-	int reason = token_inherited(state_of(token));
-
 	for (struct filch_token *child = token->children; child; child = child->next)
-		work = add_work(child, reason, work);
+		work = add_work(child, token, work);
 	return work;
 }
 
 /* The scopes that this token encloses but is no ancestor of. Under its lock. */
 static struct filch_token *add_enclosed(struct filch_token *token, struct filch_token *work)
 {
-	int reason = token_inherited(state_of(token));
 	struct filch_token_callback *callback, *next;
 
 	for (callback = token->callbacks; callback; callback = next) {
@@ -108,7 +118,7 @@ static struct filch_token *add_enclosed(struct filch_token *token, struct filch_
 		if (callback->fn != filch__enclosing_cancelled)
 			continue;
 		filch__callback_unlink(callback);
-		work = add_work((struct filch_token *)callback->arg, reason, work);
+		work = add_work((struct filch_token *)callback->arg, token, work);
 		filch__callback_run_end(callback);
 	}
 	return work;

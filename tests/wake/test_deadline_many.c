@@ -1,6 +1,7 @@
 /* Deadlines by the thousand, and those that come together with something else. */
 #include "platform/sanitizer.h"
 #include "wake/scopes.h"
+#include "wake/token.h"
 
 #include <stdlib.h>
 
@@ -310,4 +311,28 @@ static int completes_late(void *arg)
 Test(deadlines, the_value_of_a_block_that_completed_stands)
 {
 	play(completes_late);
+}
+
+/* TO9: two workers take out the timers of two scopes, and the outer one's is the first to act. */
+Test(deadlines, of_two_that_have_passed_the_earlier_has_expired_whichever_acts_first)
+{
+	filch_time now = filch_now();
+	struct filch_token outer, earlier, later;
+
+	filch_token_init(&outer);
+	filch_token_init_below(&earlier, &outer, 0);
+	filch_token_init_below(&later, &outer, 0);
+	cr_assert_eq(filch_token_set_deadline(&outer, now + FILCH_SECOND), 0);
+	cr_assert_eq(filch_token_set_deadline(&earlier, now + FILCH_SECOND - 1), 0);
+	cr_assert_eq(filch_token_set_deadline(&later, now + FILCH_SECOND + 1), 0);
+	spin_until(now + FILCH_SECOND + FILCH_MILLISECOND);
+	cr_assert(filch__token_expire(&outer, NULL));
+	cr_expect_eq(filch_token_reason(&outer), -ETIMEDOUT);
+	cr_expect(filch_token_expired(&earlier));
+	cr_expect_eq(filch_token_reason(&earlier), -ETIMEDOUT);
+	cr_expect_not(filch_token_expired(&later));
+	cr_expect_eq(filch_token_reason(&later), -ECANCELED);
+	filch_token_fini(&later);
+	filch_token_fini(&earlier);
+	filch_token_fini(&outer);
 }
