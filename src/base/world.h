@@ -40,7 +40,6 @@ struct world;
 struct world_local {
 	void *parker[8]; /* sched/park.c */
 	void *scope;	 /* wake/scope.c */
-	void *held;	 /* sync: what it holds */
 };
 
 struct world_calls {

@@ -2,6 +2,7 @@
 #include "wake/token.h"
 #include "wake/token_tree.h"
 
+#include "base/world.h"
 #include "data/spin.h"
 #include "platform/thread.h"
 
@@ -81,11 +82,12 @@ bool filch_token_expired(const struct filch_token *token)
 
 static _Thread_local char thread_mark;
 
-/* A thread's identity, for a callback that removes itself. */
+/* A thread's identity, or a strand's, for a callback that removes itself. */
 static FILCH_NOINLINE uint32_t this_thread(void)
 {
-	compiler_barrier();
-	return (uint32_t)((uintptr_t)&thread_mark >> 4);
+	struct world *world = filch__world_self();
+
+	return (uint32_t)((world ? (uintptr_t)world->local : (uintptr_t)&thread_mark) >> 4);
 }
 
 void filch__callback_unlink(struct filch_token_callback *callback)
