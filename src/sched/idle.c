@@ -2,6 +2,7 @@
 #include "sched/idle.h"
 
 #include "base/panic.h"
+#include "base/planted.h"
 #include "base/world.h"
 #include "platform/barrier.h"
 #include "platform/clock.h"
@@ -312,7 +313,8 @@ bool filch__idle_sleep(struct worker *worker, bool searching)
 	deadline = sleep_until(worker);
 	/* A fiber of our own may have come home before we were listed. */
 	/* relaxed: ordered by the lock of the list, at which push_inbox looks after its cas. */
-	if (pointer_load_relaxed(&worker->inbox) && withdraw(worker)) {
+	if (!is_planted(PLANTED_MISSED_WAKEUP) && pointer_load_relaxed(&worker->inbox) &&
+	    withdraw(worker)) {
 		resign(worker, true);
 		return true;
 	}

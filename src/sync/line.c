@@ -1,6 +1,7 @@
 /* The line of waiters: joining, leaving, waking in batches. */
 #include "sync/line.h"
 
+#include "base/planted.h"
 #include "platform/cpu.h"
 #include "platform/thread.h"
 
@@ -149,6 +150,8 @@ bool filch__line_take(struct filch_line *line, uint64_t *state, struct line_wait
 		return false;
 	/* *waiter may be gone from here on. */
 	batch->count++;
+	if (is_planted(PLANTED_DOUBLE_GRANT) && !batch->parked[batch->count - 1].fiber)
+		return false;
 	return true;
 }
 

@@ -2,6 +2,7 @@
 #include "wake/wait.h"
 
 #include "base/panic.h"
+#include "base/planted.h"
 #include "base/world.h"
 #include "platform/clock.h"
 #include "sched/worker.h"
@@ -94,6 +95,9 @@ static int end_limits(struct limits *limits, struct parker *parker, enum park_ou
 		filch__timer_disarm_wait(limits->timers, parker);
 	if (limits->scope)
 		filch__token_detach(limits->scope, &limits->cancel);
+	if (is_planted(PLANTED_LOST_GRANT) && limits->scope &&
+	    filch_token_is_cancelled(limits->scope))
+		return -ECANCELED;
 	if (outcome == PARK_CLOSED && limits->failure < 0)
 		return limits->failure;
 	if (outcome == PARK_TIMED_OUT && limits->first) {
