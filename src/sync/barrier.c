@@ -5,6 +5,7 @@
 #include "sync/lock.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 /*
  *	flag      set by                                         cleared by
@@ -167,11 +168,32 @@ static int lead(struct filch_barrier *barrier, uint64_t state)
 	return 0;
 }
 
+static uint64_t holder(const void *object, unsigned n)
+{
+	const struct filch_barrier *barrier = object;
+	/* relaxed: nothing runs. */
+	bool acting = (word64_load_relaxed(&barrier->line.state) & BARRIER_ACTING) != 0;
+
+	return acting && n == 0 ? barrier->actor : 0;
+}
+
+static void describe(const void *object, char *text, size_t size)
+{
+	const struct filch_barrier *barrier = object;
+
+	snprintf(text, size, "%u of %u have come", barrier->filling, barrier->parties);
+}
+
+static const struct waited waited_barrier = { .name = "a barrier",
+					      .holder = holder,
+					      .describe = describe };
+
 /* Guarded, its wait over although its generation is complete: waits for the action. */
 static void wait_surely(struct filch_barrier *barrier, struct barrier_waiter *waiter,
 			uint64_t state)
 {
 	filch__waiter_begin(&waiter->line.waiter);
+	waiter_says(&waiter->line.waiter, &waited_barrier, barrier);
 	line_unguard(&barrier->line, filch__line_link(&barrier->line, state, &waiter->line));
 	filch__waiter_wait_surely(&waiter->line.waiter);
 	filch__line_await_guard(&barrier->line);
@@ -224,7 +246,7 @@ static int queue_up(struct filch_barrier *barrier, struct barrier_waiter *waiter
 	waiter->generation = barrier->generation;
 	if (waiter->standing == ARRIVED)
 		barrier->filling++;
-	status = filch__line_wait(&barrier->line, &state, &waiter->line, deadline);
+	status = filch__line_wait(&barrier->line, &state, &waiter->line, &waited_barrier, deadline);
 	return status == 0 ? waiter->line.outcome : leave(barrier, waiter, state, status);
 }
 

@@ -7,6 +7,7 @@
 
 int filch__change_wait(struct spin *guard, struct list *waiters, filch_time deadline)
 {
+	static const struct waited change = { .name = "a new value" };
 	struct waiter waiter;
 	int status;
 
@@ -15,6 +16,7 @@ int filch__change_wait(struct spin *guard, struct list *waiters, filch_time dead
 		return deadline == CHANGE_TRY ? -EAGAIN : -ETIMEDOUT;
 	}
 	filch__waiter_begin(&waiter);
+	waiter_says(&waiter, &change, guard);
 	list_push_back(waiters, &waiter.link);
 	spin_release(guard);
 	status = filch__waiter_wait(&waiter, deadline);

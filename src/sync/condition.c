@@ -61,6 +61,8 @@ static bool is_over(filch_time deadline)
 	return deadline != FILCH_NEVER && deadline <= filch__clock_now();
 }
 
+static const struct waited waited_condition = { .name = "a condition" };
+
 static int join(struct filch_condition *condition, struct filch_lock *lock,
 		struct lock_waiter *waiter)
 {
@@ -71,6 +73,7 @@ static int join(struct filch_condition *condition, struct filch_lock *lock,
 		status = -EBUSY;
 	} else {
 		filch__waiter_begin(&waiter->waiter);
+		waiter_says(&waiter->waiter, &waited_condition, condition);
 		list_push_back(waiters_of(condition), &waiter->waiter.link);
 		condition->lock = lock;
 		condition->waiting++;

@@ -13,6 +13,8 @@ static bool is_set(const struct filch_event *event)
 	return (word64_load_acquire(&event->line.state) & EVENT_SET) != 0;
 }
 
+static const struct waited waited_event = { .name = "an event" };
+
 int filch_event_wait_until(struct filch_event *event, filch_time deadline)
 {
 	struct line_waiter waiter = { .amount = 0 };
@@ -29,7 +31,7 @@ int filch_event_wait_until(struct filch_event *event, filch_time deadline)
 		line_unguard(&event->line, state);
 		return 0;
 	}
-	status = filch__line_wait(&event->line, &state, &waiter, deadline);
+	status = filch__line_wait(&event->line, &state, &waiter, &waited_event, deadline);
 	if (status == 0)
 		return 0;
 	line_unguard(&event->line, state);

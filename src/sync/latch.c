@@ -4,6 +4,7 @@
 #include "sync/line.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define COUNT(n) ((n) << LINE_SHIFT)
 
@@ -13,6 +14,17 @@ static bool is_zero(const struct filch_latch *latch)
 	 * sequence, as all change the word by a cas. */
 	return LINE_VALUE(word64_load_acquire(&latch->line.state)) == 0;
 }
+
+static void describe(const void *object, char *text, size_t size)
+{
+	const struct filch_latch *latch = object;
+
+	/* relaxed: nothing runs. */
+	snprintf(text, size, "%llu to be done",
+		 (unsigned long long)LINE_VALUE(word64_load_relaxed(&latch->line.state)));
+}
+
+static const struct waited waited_latch = { .name = "a latch", .describe = describe };
 
 int filch_latch_wait_until(struct filch_latch *latch, filch_time deadline)
 {
@@ -30,7 +42,7 @@ int filch_latch_wait_until(struct filch_latch *latch, filch_time deadline)
 		line_unguard(&latch->line, state);
 		return 0;
 	}
-	status = filch__line_wait(&latch->line, &state, &waiter, deadline);
+	status = filch__line_wait(&latch->line, &state, &waiter, &waited_latch, deadline);
 	if (status == 0)
 		return 0;
 	line_unguard(&latch->line, state);

@@ -113,6 +113,27 @@ static int check(const struct filch_limiter *limiter, const struct filch_loan *l
 	return limiter && loan && borrower ? 0 : -EINVAL;
 }
 
+/* The nth of those below that are held; counts *n down. The depth is bounded, see above. */
+static const void *nth_borrower(const struct filch_loan *loan, unsigned *n)
+{
+	const void *found = NULL;
+
+	if (!loan)
+		return NULL;
+	if (loan->held && (*n)-- == 0)
+		return loan->borrower;
+	for (int i = 0; i < 4 && !found; i++)
+		found = nth_borrower(loan->child[i], n);
+	return found;
+}
+
+static uint64_t holder(const void *object, unsigned n)
+{
+	return (uintptr_t)nth_borrower(((const struct filch_limiter *)object)->loans, &n);
+}
+
+static const struct waited waited_limiter = { .name = "a limiter", .holder = holder };
+
 int filch_limiter_acquire_for_until(struct filch_limiter *limiter, struct filch_loan *loan,
 				    const void *borrower, filch_time deadline)
 {
@@ -130,7 +151,7 @@ int filch_limiter_acquire_for_until(struct filch_limiter *limiter, struct filch_
 		line_unguard(&limiter->line, state);
 		return status;
 	}
-	status = filch__line_wait(&limiter->line, &state, &waiter.line, deadline);
+	status = filch__line_wait(&limiter->line, &state, &waiter.line, &waited_limiter, deadline);
 	if (status == 0)
 		return 0;
 	take_out(find(limiter, borrower));

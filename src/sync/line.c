@@ -78,13 +78,14 @@ uint64_t filch__line_unlink(struct filch_line *line, uint64_t state, struct line
 }
 
 int filch__line_wait(struct filch_line *line, uint64_t *state, struct line_waiter *waiter,
-		     filch_time deadline)
+		     const struct waited *what, filch_time deadline)
 {
 	int status = -ETIMEDOUT;
 
 	waiter->ticket = 0;
 	if (!filch__wait_is_over(deadline)) {
 		filch__waiter_begin(&waiter->waiter);
+		waiter_says(&waiter->waiter, what, line);
 		line_unguard(line, filch__line_link(line, *state, waiter));
 		status = filch__waiter_wait(&waiter->waiter, deadline);
 		if (status == 0) {

@@ -101,10 +101,11 @@ static FILCH_ALWAYS_INLINE struct filch__task *line_enter_short(void)
 /*
  * Called guarded with *state. 0: granted, waiter->outcome says what, and the guard is left.
  * Else why not (-ETIMEDOUT, -ECANCELED, -ENOMEM): out of the line, guarded to wake, with
- * *state. A deadline that has passed: the same without parking, ticket 0.
+ * *state. A deadline that has passed: the same without parking, ticket 0. `what` the object is
+ * whose first member the line is.
  */
 int filch__line_wait(struct filch_line *line, uint64_t *state, struct line_waiter *waiter,
-		     filch_time deadline);
+		     const struct waited *what, filch_time deadline);
 /* Its parts, for who does it otherwise. Guarded; both return the new state. */
 uint64_t filch__line_link(struct filch_line *line, uint64_t state, struct line_waiter *waiter);
 uint64_t filch__line_unlink(struct filch_line *line, uint64_t state, struct line_waiter *waiter);

@@ -72,6 +72,16 @@ static struct lock_waiter *first_of(struct filch_lock *lock)
 		       : container_of(waiters->next, struct lock_waiter, waiter.link);
 }
 
+static uint64_t holder(const void *object, unsigned n)
+{
+	const struct filch_lock *lock = object;
+
+	/* relaxed: nothing runs. */
+	return n == 0 ? OWNER(word64_load_relaxed(&lock->state)) : 0;
+}
+
+static const struct waited waited_lock = { .name = "a lock", .holder = holder };
+
 /* Guarded, as the following; they return what the state becomes by it. */
 static uint64_t join(struct filch_lock *lock, struct lock_waiter *waiter, uint64_t state)
 {
@@ -88,6 +98,7 @@ static uint64_t join(struct filch_lock *lock, struct lock_waiter *waiter, uint64
 		waiter->joined = true;
 		waiter->since = filch__clock_now();
 	}
+	waiter_says(&waiter->waiter, &waited_lock, lock);
 	lock->waiting++;
 	return state | LOCK_WAITED;
 }

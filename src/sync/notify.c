@@ -44,6 +44,8 @@ static bool keep(struct filch_notify *notify)
 
 /* ---- Waiting ---- */
 
+static const struct waited waited_notify = { .name = "a notification" };
+
 int filch_notify_wait_until(struct filch_notify *notify, filch_time deadline)
 {
 	struct line_waiter waiter = { .amount = BY_NOBODY };
@@ -61,7 +63,7 @@ int filch_notify_wait_until(struct filch_notify *notify, filch_time deadline)
 		line_unguard(&notify->line, state & ~NOTIFY_KEPT);
 		return 0;
 	}
-	status = filch__line_wait(&notify->line, &state, &waiter, deadline);
+	status = filch__line_wait(&notify->line, &state, &waiter, &waited_notify, deadline);
 	if (status == 0)
 		return 0;
 	line_unguard(&notify->line, state);
@@ -207,6 +209,7 @@ static void begin_wait(struct waiter *waiter)
 
 	waiter->epoch = filch__park_arm(parker);
 	waiter->parker = parker;
+	waiter->what = &waited_notify;
 }
 
 /* Parks in the ticket's place; 0 or why not. Leaves the guard. */

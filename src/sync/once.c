@@ -68,6 +68,15 @@ static int look(struct filch_once *once, uint64_t *state)
 	return GRANT_TURN;
 }
 
+static uint64_t holder(const void *object, unsigned n)
+{
+	const struct filch_once *once = object;
+
+	return n == 0 ? once->owner : 0;
+}
+
+static const struct waited waited_once = { .name = "a once", .holder = holder };
+
 int filch_once_run_until(struct filch_once *once, filch_once_fn *fn, void *arg, filch_time deadline)
 {
 	struct line_waiter waiter = { .amount = filch__lock_self() };
@@ -82,7 +91,7 @@ int filch_once_run_until(struct filch_once *once, filch_once_fn *fn, void *arg, 
 	state = filch__line_guard(&once->line);
 	status = look(once, &state);
 	if (status == -EAGAIN) {
-		status = filch__line_wait(&once->line, &state, &waiter, deadline);
+		status = filch__line_wait(&once->line, &state, &waiter, &waited_once, deadline);
 		if (status == 0)
 			status = waiter.outcome;
 		else

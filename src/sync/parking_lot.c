@@ -62,6 +62,7 @@ static void leave(struct lot_waiter *waiter)
 
 int filch_parking_lot_park_until(struct filch_parking_lot *lot, filch_time deadline)
 {
+	static const struct waited unparked = { .name = "a parking lot" };
 	struct lot_waiter waiter = { .lot = lot };
 	int status = lot ? filch__line_enter(true) : -EINVAL;
 	uint64_t state;
@@ -74,6 +75,7 @@ int filch_parking_lot_park_until(struct filch_parking_lot *lot, filch_time deadl
 		return state & LOT_BROKEN ? -ENOTRECOVERABLE : -ETIMEDOUT;
 	}
 	filch__waiter_begin(&waiter.line.waiter);
+	waiter_says(&waiter.line.waiter, &unparked, lot);
 	line_unguard(&lot->line, filch__line_link(&lot->line, state, &waiter.line));
 	status = filch__waiter_wait(&waiter.line.waiter, deadline);
 	if (status < 0) {

@@ -167,6 +167,7 @@ int filch_queue_task_done(struct filch_queue *queue)
 
 static int join(struct filch_queue *queue, filch_time deadline)
 {
+	static const struct waited done = { .name = "a queue's elements to be done" };
 	struct queue_waiter waiter = { .element = NULL };
 	int status;
 
@@ -180,6 +181,7 @@ static int join(struct filch_queue *queue, filch_time deadline)
 		return -ETIMEDOUT;
 	}
 	filch__waiter_begin(&waiter.waiter);
+	waiter_says(&waiter.waiter, &done, queue);
 	list_push_back(joiners_of(queue), &waiter.waiter.link);
 	queue_unguard(queue);
 	status = filch__waiter_wait(&waiter.waiter, deadline);

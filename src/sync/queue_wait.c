@@ -179,6 +179,8 @@ void filch__queue_settle_end(struct filch_queue *queue)
 int filch__queue_park(struct filch_queue *queue, struct queue_waiter *waiter, bool getter,
 		      filch_time deadline)
 {
+	static const struct waited element = { .name = "an element of a queue" };
+	static const struct waited room = { .name = "room in a queue" };
 	int status;
 
 	if (deadline != FILCH_NEVER && deadline <= filch__clock_now()) {
@@ -186,6 +188,7 @@ int filch__queue_park(struct filch_queue *queue, struct queue_waiter *waiter, bo
 		return -ETIMEDOUT;
 	}
 	filch__waiter_begin(&waiter->waiter);
+	waiter_says(&waiter->waiter, getter ? &element : &room, queue);
 	filch__queue_link(queue, waiter, getter);
 	queue_unguard(queue);
 	status = filch__waiter_wait(&waiter->waiter, deadline);

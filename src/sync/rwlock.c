@@ -173,9 +173,24 @@ static int try_guarded(struct filch_rwlock *lock, uint64_t owner, enum kind kind
 	return 0;
 }
 
+static uint64_t holder(const void *object, unsigned n)
+{
+	const struct filch_rwlock *lock = object;
+
+	if (lock->writer)
+		return n == 0 ? lock->writer : 0;
+	for (unsigned i = 0; i < FILCH_RWLOCK_KNOWN; i++)
+		if (lock->known[i] && n-- == 0)
+			return lock->known[i];
+	return 0;
+}
+
+static const struct waited waited_rwlock = { .name = "an rwlock", .holder = holder };
+
 static void join(struct filch_rwlock *lock, struct rwlock_waiter *waiter)
 {
 	filch__waiter_begin(&waiter->waiter);
+	waiter_says(&waiter->waiter, &waited_rwlock, lock);
 	if (waiter->kind == UPGRADE)
 		lock->upgrader = waiter;
 	else

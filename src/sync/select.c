@@ -169,9 +169,11 @@ static bool poll_arms(struct selection *selection)
 /* False: one could be had now. */
 static bool attach_all(struct selection *selection)
 {
+	static const struct waited any = { .name = "any of a select's arms" };
 	uint32_t *k = &selection->attached;
 
 	filch__waiter_begin(&selection->waiter);
+	waiter_says(&selection->waiter, &any, NULL);
 	for (*k = 0; *k < selection->live; ++*k) {
 		struct filch_arm *arm = nth(selection, *k);
 

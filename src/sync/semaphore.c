@@ -4,6 +4,7 @@
 #include "sync/line.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 /* The value is the permits that are free. Model: model_semaphore. */
 #define SEMAPHORE_CLOSED LINE_OWN(0)
@@ -82,6 +83,17 @@ static uint64_t choose_served(struct filch_line *line, uint64_t state, struct li
 	return state;
 }
 
+static void describe(const void *object, char *text, size_t size)
+{
+	const struct filch_semaphore *semaphore = object;
+
+	/* relaxed: nothing runs. */
+	snprintf(text, size, "%lld permits are free",
+		 (long long)free_of(word64_load_relaxed(&semaphore->line.state)));
+}
+
+static const struct waited waited_semaphore = { .name = "a semaphore", .describe = describe };
+
 static int acquire_slowly(struct filch_semaphore *semaphore, int64_t permits, filch_time deadline)
 {
 	struct filch_line *line = &semaphore->line;
@@ -93,7 +105,7 @@ static int acquire_slowly(struct filch_semaphore *semaphore, int64_t permits, fi
 		line_unguard(line, state);
 		return status;
 	}
-	status = filch__line_wait(line, &state, &waiter, deadline);
+	status = filch__line_wait(line, &state, &waiter, &waited_semaphore, deadline);
 	if (status == 0)
 		return waiter.outcome;
 	/* Those behind us may want less. */

@@ -153,15 +153,14 @@ int filch_task_try_wait(struct filch_task *task, int *status)
 	return 0;
 }
 
-static bool name_awaited(const void *task, char *text, size_t size)
+static void name_awaited(const void *task, char *text, size_t size)
 {
 	snprintf(text, size, "'%s'", filch_task_name(task));
-	return true;
 }
 
 static int wait_for(struct filch_task *task, filch_time deadline)
 {
-	static const struct waited end = { .name = "the end of a task", .by = name_awaited };
+	static const struct waited end = { .name = "the end of a task", .describe = name_awaited };
 	struct waiter waiter;
 	int status;
 

@@ -27,12 +27,14 @@ struct waiter {
 	const void *object;
 };
 
-/* One per kind of object. */
+/* One per kind of object. Its functions may be NULL, and are called while nothing runs. */
 struct waited {
 	const char *name; /* "a lock" */
-	/* Who keeps the waiter waiting, in words ("held by task 'x'"); NULL, or false: not known.
-	 * Called while nothing runs. */
-	bool (*by)(const void *object, char *text, size_t size);
+	/* The nth of those who keep the waiter waiting, as filch__lock_self calls them; 0: there
+	 * are no more. */
+	uint64_t (*holder)(const void *object, unsigned n);
+	/* What else there is to say. */
+	void (*describe)(const void *object, char *text, size_t size);
 };
 
 static inline void waiter_says(struct waiter *waiter, const struct waited *what, const void *object)
