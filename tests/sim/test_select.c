@@ -52,7 +52,10 @@ static int choose_once(unsigned side, bool *over)
 			       : filch_select_try_wait(arms, ARMS, flags, &index);
 	if (status < 0)
 		return status;
-	seeds_check(index < ARMS);
+	if (index >= ARMS) {
+		seeds_note("an arm that is not there");
+		return 0;
+	}
 	if (index == ARM_TIMER && !hurried)
 		seeds_patient(-ETIMEDOUT);
 	else if (arms[index].status == -EPIPE)
