@@ -67,7 +67,8 @@ struct workload {
 extern const struct workload *const bench_workloads[];
 
 extern const struct workload bench_fib, bench_spawn, bench_skynet, bench_nqueens, bench_matmul,
-	bench_uts, bench_yield, bench_timers, bench_wake, bench_pingpong, bench_lock, bench_queue;
+	bench_uts, bench_yield, bench_timers, bench_wake, bench_pingpong, bench_lock, bench_queue,
+	bench_parked;
 
 /* ns on CLOCK_MONOTONIC */
 double bench_now(void);

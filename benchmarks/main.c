@@ -13,7 +13,7 @@
 const struct workload *const bench_workloads[] = {
 	&bench_fib,  &bench_spawn, &bench_skynet, &bench_nqueens, &bench_matmul,
 	&bench_uts,  &bench_yield, &bench_timers, &bench_wake,	  &bench_pingpong,
-	&bench_lock, &bench_queue, NULL,
+	&bench_lock, &bench_queue, &bench_parked, NULL,
 };
 
 static int list(void)

@@ -2,7 +2,7 @@
 # promised shape, on standard output alone.
 execute_process(COMMAND ${BENCH} fib --size 10 spawn --size 1000 skynet --size 3 nqueens --size 6
 	matmul --size 64 uts -t 3 -b 3 -d 4 yield --size 10 timers --size 100 wake --size 10
-	pingpong --size 100 lock --size 10 queue --size 100
+	pingpong --size 100 lock --size 10 queue --size 100 parked --tasks 500
 	--reps 2 --workers 1,2 --json -
 	OUTPUT_VARIABLE json ERROR_VARIABLE text RESULT_VARIABLE status)
 if(NOT status EQUAL 0)
@@ -20,10 +20,10 @@ function(expect_type result type)
 	endif()
 endfunction()
 
-# 9 workloads, two of them with three metrics, each with 1 and 2 workers
+# each workload with 1 and 2 workers; four of them have more than one metric
 string(JSON length LENGTH "${json}" results)
-if(NOT length EQUAL 34)
-	message(FATAL_ERROR "${length} results, not 34")
+if(NOT length EQUAL 40)
+	message(FATAL_ERROR "${length} results, not 40")
 endif()
 math(EXPR last "${length} - 1")
 set(names)
@@ -54,6 +54,6 @@ foreach(result RANGE ${last})
 	endif()
 endforeach()
 list(REMOVE_DUPLICATES names)
-if(NOT names STREQUAL "fib;spawn;skynet;nqueens;matmul;uts;yield;timers;wake;pingpong;lock;queue")
+if(NOT names STREQUAL "fib;spawn;skynet;nqueens;matmul;uts;yield;timers;wake;pingpong;lock;queue;parked")
 	message(FATAL_ERROR "workloads: ${names}")
 endif()
