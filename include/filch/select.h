@@ -8,9 +8,13 @@
 extern "C" {
 #endif
 
+struct filch_barrier;
+struct filch_event;
 struct filch_lock;
+struct filch_notify;
 struct filch_queue;
 struct filch_receiver;
+struct filch_semaphore;
 struct filch_sender;
 
 /*
@@ -70,6 +74,14 @@ FILCH_API struct filch_arm filch_sender_arm(struct filch_sender *sender, const v
 FILCH_API struct filch_arm filch_receiver_arm(struct filch_receiver *receiver, void *element);
 /* Fires with the lock held, or the error. */
 FILCH_API struct filch_arm filch_lock_arm(struct filch_lock *lock);
+/* Fires with so many permits, or the error. */
+FILCH_API struct filch_arm filch_semaphore_arm(struct filch_semaphore *semaphore, int64_t permits);
+FILCH_API struct filch_arm filch_event_arm(struct filch_event *event);
+/* Fires with a notification, which is nobody else's then. */
+FILCH_API struct filch_arm filch_notify_arm(struct filch_notify *notify);
+/* Comes to the barrier, once per select, and leaves it again unless it fires, also where that would
+ * break it for who waits without a select. `index` may be NULL. */
+FILCH_API struct filch_arm filch_barrier_arm(struct filch_barrier *barrier, unsigned *index);
 /* The task's end. `status` may be NULL. */
 FILCH_API struct filch_arm filch_task_arm(struct filch_task *task, int *status);
 /* The token's cancel. */

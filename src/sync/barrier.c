@@ -1,58 +1,12 @@
 /* The barrier: generations of arrivals. */
-#include <filch/barrier.h>
+#include "sync/barrier.h"
 
-#include "sync/line.h"
 #include "sync/lock.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-/*
- *	flag      set by                                         cleared by
- *	BROKEN    abort, a failed action, who leaves (BREAK)     reset
- *	ACTING    the leader, while the action runs              the leader, or abort and reset
- */
-#define BARRIER_BROKEN LINE_OWN(0)
-#define BARRIER_ACTING LINE_OWN(1)
-
-/*
- * Where a waiter stands; guarded.
- *
- *	BLOCKED     came while an action was running: to try again when it is over
- *	ARRIVED     counted in `filling`
- *	COMPLETE    its generation's action is running: no cancel ends the wait
- *	TOLD        `outcome` and `amount` (the index) hold, whatever ended the wait
- *	GONE        its wait was over when its generation filled: not counted
- */
-enum standing { BLOCKED, ARRIVED, COMPLETE, TOLD, GONE };
-
-/* What a blocked one is told; no error, as an action may return any. */
-#define TRY_AGAIN 1
-
-struct barrier_waiter {
-	struct line_waiter line; /* first */
-	uint64_t generation;
-	enum standing standing;
-};
-
-static struct barrier_waiter *waiter_of(struct list *link)
-{
-	return (struct barrier_waiter *)(void *)container_of(link, struct line_waiter, waiter.link);
-}
-
-static bool is_over(const struct barrier_waiter *waiter)
-{
-	return !filch__park_is_waiting(waiter->line.waiter.parker, waiter->line.waiter.epoch);
-}
-
 /* ---- Ends of a generation: guarded ---- */
-
-static void tell(struct barrier_waiter *waiter, int outcome, uint64_t index)
-{
-	waiter->line.outcome = outcome;
-	waiter->line.amount = index;
-	waiter->standing = TOLD;
-}
 
 /* The action's generation gets `complete`, who came meanwhile tries again. */
 static void tell_all(struct filch_barrier *barrier, int complete)
@@ -61,12 +15,12 @@ static void tell_all(struct filch_barrier *barrier, int complete)
 	uint64_t index = 1;
 
 	for (struct list *link = waiters->next; link && link != waiters; link = link->next) {
-		struct barrier_waiter *waiter = waiter_of(link);
+		struct barrier_waiter *waiter = barrier_waiter_of(link);
 
 		if (waiter->standing == COMPLETE)
-			tell(waiter, complete, index++);
-		else if (waiter->standing == BLOCKED && !is_over(waiter))
-			tell(waiter, TRY_AGAIN, 0);
+			barrier_tell(waiter, complete, index++);
+		else if (waiter->standing == BLOCKED && !barrier_wait_is_over(waiter))
+			barrier_tell(waiter, TRY_AGAIN, 0);
 	}
 }
 
@@ -76,25 +30,47 @@ static void tell_broken(struct filch_barrier *barrier, int blocked)
 	struct list *waiters = line_waiters(&barrier->line);
 
 	for (struct list *link = waiters->next; link && link != waiters; link = link->next) {
-		struct barrier_waiter *waiter = waiter_of(link);
+		struct barrier_waiter *waiter = barrier_waiter_of(link);
 
-		if (waiter->standing == COMPLETE || !is_over(waiter))
-			tell(waiter, waiter->standing == BLOCKED ? blocked : -ENOTRECOVERABLE, 0);
+		if (waiter->standing == COMPLETE || !barrier_wait_is_over(waiter))
+			barrier_tell(waiter,
+				     waiter->standing == BLOCKED ? blocked : -ENOTRECOVERABLE, 0);
 	}
 	barrier->filling = 0;
 	barrier->generation++;
+}
+
+/* The first who is to be told; takes those out of the line whose wait is over. */
+static struct barrier_waiter *first_of(struct filch_line *line, uint64_t *state)
+{
+	struct list *waiters = line_waiters(line);
+
+	while (!list_is_empty(waiters)) {
+		struct barrier_waiter *waiter = barrier_waiter_of(waiters->next);
+
+		if (waiter->won || !barrier_wait_is_over(waiter))
+			return waiter;
+		*state = filch__line_unlink(line, *state, &waiter->line);
+	}
+	return NULL;
 }
 
 /* Wakes who has been told. All who are in line have been, or come after them. */
 static uint64_t choose_told(struct filch_line *line, uint64_t state, struct line_batch *batch,
 			    void *context)
 {
-	struct line_waiter *waiter;
+	struct barrier_waiter *waiter;
 
 	(void)context;
-	while (!line_batch_is_full(batch) && (waiter = filch__line_first(line, &state)) &&
-	       waiter_of(&waiter->waiter.link)->standing == TOLD)
-		filch__line_take(line, &state, waiter, batch, waiter->outcome);
+	while (!line_batch_is_full(batch) && (waiter = first_of(line, &state)) &&
+	       waiter->standing == TOLD) {
+		if (waiter->won) {
+			batch->parked[batch->count++] = waiter->parked;
+			state = filch__line_unlink(line, state, &waiter->line);
+		} else {
+			filch__line_take(line, &state, &waiter->line, batch, waiter->line.outcome);
+		}
+	}
 	return state;
 }
 
@@ -112,22 +88,20 @@ static void break_guarded(struct filch_barrier *barrier, uint64_t state)
 /* ---- Arriving ---- */
 
 /* Guarded: is everybody there with us? Those whose wait is over do not count. */
-static bool is_filled(struct filch_barrier *barrier, bool *gone)
+static bool is_filled(struct filch_barrier *barrier, uint64_t *state, bool *gone)
 {
 	struct list *waiters = line_waiters(&barrier->line);
 
 	if (barrier->filling + 1 < barrier->parties)
 		return false;
 	for (struct list *link = waiters->next; link && link != waiters; link = link->next) {
-		struct barrier_waiter *waiter = waiter_of(link);
+		struct barrier_waiter *waiter = barrier_waiter_of(link);
 
-		if (waiter->standing == ARRIVED && is_over(waiter)) {
-			waiter->standing = GONE;
-			barrier->filling--;
-			*gone = true;
-		}
+		if (waiter->standing == ARRIVED && barrier_wait_is_over(waiter))
+			barrier_forget(barrier, waiter, gone);
 	}
-	return barrier->filling + 1 == barrier->parties;
+	return barrier->filling + 1 == barrier->parties &&
+	       filch__barrier_win_arms(barrier, state, gone);
 }
 
 static void complete(struct filch_barrier *barrier)
@@ -135,8 +109,8 @@ static void complete(struct filch_barrier *barrier)
 	struct list *waiters = line_waiters(&barrier->line);
 
 	for (struct list *link = waiters->next; link && link != waiters; link = link->next)
-		if (waiter_of(link)->standing == ARRIVED)
-			waiter_of(link)->standing = COMPLETE;
+		if (barrier_waiter_of(link)->standing == ARRIVED)
+			barrier_waiter_of(link)->standing = COMPLETE;
 	barrier->filling = 0;
 	barrier->generation++;
 }
@@ -188,9 +162,8 @@ static const struct waited waited_barrier = { .name = "a barrier",
 					      .holder = holder,
 					      .describe = describe };
 
-/* Guarded, its wait over although its generation is complete: waits for the action. */
-static void wait_surely(struct filch_barrier *barrier, struct barrier_waiter *waiter,
-			uint64_t state)
+void filch__barrier_wait_surely(struct filch_barrier *barrier, struct barrier_waiter *waiter,
+				uint64_t state)
 {
 	filch__waiter_begin(&waiter->line.waiter);
 	waiter_says(&waiter->line.waiter, &waited_barrier, barrier);
@@ -204,7 +177,7 @@ static int leave(struct filch_barrier *barrier, struct barrier_waiter *waiter, u
 		 int status)
 {
 	if (waiter->standing == COMPLETE) {
-		wait_surely(barrier, waiter, state);
+		filch__barrier_wait_surely(barrier, waiter, state);
 		return waiter->line.outcome;
 	}
 	if (waiter->standing == TOLD)
@@ -222,18 +195,18 @@ static int leave(struct filch_barrier *barrier, struct barrier_waiter *waiter, u
 }
 
 /* Guarded to wake: 0 to lead, -EAGAIN to wait as `standing`, or an error. */
-static int arrive(struct filch_barrier *barrier, uint64_t state, enum standing *standing)
+static int arrive(struct filch_barrier *barrier, uint64_t *state, enum standing *standing)
 {
 	bool gone = false;
 
 	*standing = ARRIVED;
-	if (state & BARRIER_BROKEN)
+	if (*state & BARRIER_BROKEN)
 		return -ENOTRECOVERABLE;
-	if (state & BARRIER_ACTING) {
+	if (*state & BARRIER_ACTING) {
 		*standing = BLOCKED;
 		return barrier->actor == filch__lock_self() ? -EDEADLK : -EAGAIN;
 	}
-	if (is_filled(barrier, &gone))
+	if (is_filled(barrier, state, &gone))
 		return 0;
 	return gone && barrier->policy == FILCH_BARRIER_BREAK ? -ENOTRECOVERABLE : -EAGAIN;
 }
@@ -255,7 +228,7 @@ static int wait_once(struct filch_barrier *barrier, uint64_t *index, filch_time 
 {
 	struct barrier_waiter waiter = { .generation = 0 };
 	uint64_t state = filch__line_guard_to_wake(&barrier->line);
-	int status = arrive(barrier, state, &waiter.standing);
+	int status = arrive(barrier, &state, &waiter.standing);
 
 	if (status == -EAGAIN) {
 		status = queue_up(barrier, &waiter, state, deadline);
@@ -309,7 +282,7 @@ int filch_barrier_try_wait(struct filch_barrier *barrier, unsigned *index)
 	if (status < 0)
 		return status;
 	state = filch__line_guard_to_wake(&barrier->line);
-	status = arrive(barrier, state, &standing);
+	status = arrive(barrier, &state, &standing);
 	if (status == 0)
 		status = lead(barrier, state);
 	else if (status == -ENOTRECOVERABLE && !(state & BARRIER_BROKEN))

@@ -2,6 +2,7 @@
 #include <filch/event.h>
 
 #include "sync/line.h"
+#include "sync/select.h"
 
 #include <errno.h>
 
@@ -119,4 +120,42 @@ void filch_event_get_statistics(struct filch_event *event,
 		.contended = event->line.tickets,
 	};
 	line_unguard(&event->line, state);
+}
+
+/* ---- As an arm of a select ---- */
+
+SELECT_ROOM_FITS(struct line_waiter);
+
+static int arm_ready(struct filch_arm *arm)
+{
+	return filch_event_try_wait(arm->object);
+}
+
+static bool arm_attach(struct filch_arm *arm)
+{
+	struct filch_event *event = arm->object;
+	uint64_t state = filch__line_guard(&event->line);
+	bool waits = !(state & EVENT_SET);
+
+	if (waits)
+		state = filch__line_link(&event->line, state, arm_waiter(arm));
+	line_unguard(&event->line, state);
+	return waits;
+}
+
+static int arm_detach(struct filch_arm *arm)
+{
+	struct filch_event *event = arm->object;
+	uint64_t state;
+	int status = filch__line_detach(&event->line, &state, arm_waiter(arm));
+
+	line_unguard(&event->line, state);
+	return status;
+}
+
+static const struct select_kind arm_kind = { arm_ready, arm_attach, arm_detach };
+
+struct filch_arm filch_event_arm(struct filch_event *event)
+{
+	return (struct filch_arm){ .kind = &arm_kind, .object = event };
 }

@@ -102,6 +102,14 @@ int filch__line_wait(struct filch_line *line, uint64_t *state, struct line_waite
 	return status;
 }
 
+int filch__line_detach(struct filch_line *line, uint64_t *state, struct line_waiter *waiter)
+{
+	*state = filch__line_guard_to_wake(line);
+	if (list_is_linked(&waiter->waiter.link))
+		*state = filch__line_unlink(line, *state, waiter);
+	return waiter->waiter.outcome == PARK_UNDECIDED ? -EAGAIN : waiter->outcome;
+}
+
 /* ---- Waking ---- */
 
 /* Who has registered and not begun to wait has no parker. */
@@ -146,9 +154,12 @@ bool filch__line_take(struct filch_line *line, uint64_t *state, struct line_wait
 	waiter->outcome = outcome;
 	if (!parker)
 		return true;
+	waiter->waiter.outcome = PARK_GRANTED;
 	if (!filch__park_claim(parker, waiter->waiter.epoch, PARK_GRANTED,
-			       &batch->parked[batch->count]))
+			       &batch->parked[batch->count])) {
+		waiter->waiter.outcome = PARK_UNDECIDED;
 		return false;
+	}
 	/* *waiter may be gone from here on. */
 	batch->count++;
 	if (is_planted(PLANTED_DOUBLE_GRANT) && !batch->parked[batch->count - 1].fiber)

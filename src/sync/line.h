@@ -119,6 +119,10 @@ struct line_waiter *filch__line_last(struct filch_line *line, uint64_t *state);
 bool filch__line_take(struct filch_line *line, uint64_t *state, struct line_waiter *waiter,
 		      struct line_batch *batch, int outcome);
 
+/* An arm of a select leaves: out of the line, guarded to wake, with *state. Its outcome when a waker
+ * has won the select for it, else -EAGAIN. */
+int filch__line_detach(struct filch_line *line, uint64_t *state, struct line_waiter *waiter);
+
 static inline bool line_batch_is_full(const struct line_batch *batch)
 {
 	return batch->count == LINE_BATCH;

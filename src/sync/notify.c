@@ -2,6 +2,7 @@
 #include <filch/notify.h>
 
 #include "sync/line.h"
+#include "sync/select.h"
 
 #include <errno.h>
 
@@ -296,4 +297,44 @@ void filch_notify_get_statistics(struct filch_notify *notify,
 		.contended = notify->line.tickets,
 	};
 	line_unguard(&notify->line, state);
+}
+
+/* ---- As an arm of a select ---- */
+
+SELECT_ROOM_FITS(struct line_waiter);
+
+static int arm_ready(struct filch_arm *arm)
+{
+	return filch_notify_try_wait(arm->object);
+}
+
+static bool arm_attach(struct filch_arm *arm)
+{
+	struct filch_line *line = &((struct filch_notify *)arm->object)->line;
+	struct line_waiter *waiter = arm_waiter(arm);
+	uint64_t state = filch__line_guard(line);
+	bool waits = !(state & NOTIFY_KEPT);
+
+	waiter->amount = BY_NOBODY;
+	if (waits)
+		state = filch__line_link(line, state, waiter);
+	line_unguard(line, state);
+	return waits;
+}
+
+static int arm_detach(struct filch_arm *arm)
+{
+	struct filch_line *line = &((struct filch_notify *)arm->object)->line;
+	uint64_t state;
+	int status = filch__line_detach(line, &state, arm_waiter(arm));
+
+	line_unguard(line, state);
+	return status;
+}
+
+static const struct select_kind arm_kind = { arm_ready, arm_attach, arm_detach };
+
+struct filch_arm filch_notify_arm(struct filch_notify *notify)
+{
+	return (struct filch_arm){ .kind = &arm_kind, .object = notify };
 }

@@ -237,7 +237,8 @@ static int wait_once(struct selection *selection)
 		selection->fired = selection->timer;
 		selection->fired->status = 0;
 	}
-	return selection->fired ? 0 : status;
+	/* Woken for an arm that did not fire after all. */
+	return selection->fired ? 0 : status == 0 ? -EAGAIN : status;
 }
 
 static int run(struct filch_arm *arms, size_t count, unsigned flags, size_t *index,

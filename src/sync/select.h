@@ -16,7 +16,8 @@
  *	detach   of each that was attached. At most one has been won by its waker.
  *
  * A waker does what it does for any waiter (wait.h): unlink, write what it gives, waiter_grant (or
- * waiter_end), take it back when that returns false. All three are called without a guard.
+ * waiter_end), take it back when that returns false. One that has woken the select and has nothing
+ * for it after all lets it begin again. All three are called without a guard.
  */
 struct select_kind {
 	/* The try_ form: -EAGAIN, or what the arm fires with. */

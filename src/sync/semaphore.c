@@ -2,6 +2,7 @@
 #include <filch/semaphore.h>
 
 #include "sync/line.h"
+#include "sync/select.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,6 +67,24 @@ static int take_guarded(struct filch_semaphore *semaphore, uint64_t *state, int6
 	return 0;
 }
 
+/* Whose turn it is, and there are permits for it. Arms of one select do not stand in each other's
+ * way. */
+static struct line_waiter *next_served(struct filch_line *line, uint64_t *state)
+{
+	struct line_waiter *first = filch__line_first(line, state), *next = first;
+
+	while (next && LINE_VALUE(*state) < next->amount) {
+		struct list *link = next->waiter.link.next;
+
+		next = NULL;
+		if (link != line_waiters(line))
+			next = container_of(link, struct line_waiter, waiter.link);
+		if (next && next->waiter.parker != first->waiter.parker)
+			next = NULL;
+	}
+	return next;
+}
+
 /* Those at the head of the line, as far as the permits go. */
 static uint64_t choose_served(struct filch_line *line, uint64_t state, struct line_batch *batch,
 			      void *context)
@@ -73,8 +92,7 @@ static uint64_t choose_served(struct filch_line *line, uint64_t state, struct li
 	struct line_waiter *waiter;
 
 	(void)context;
-	while (!line_batch_is_full(batch) && (waiter = filch__line_first(line, &state)) &&
-	       LINE_VALUE(state) >= waiter->amount) {
+	while (!line_batch_is_full(batch) && (waiter = next_served(line, &state))) {
 		uint64_t permits = waiter->amount;
 
 		if (filch__line_take(line, &state, waiter, batch, 0))
@@ -286,4 +304,51 @@ void filch_semaphore_get_statistics(struct filch_semaphore *semaphore,
 		.contended = line->tickets,
 	};
 	line_unguard(line, state);
+}
+
+/* ---- As an arm of a select ---- */
+
+SELECT_ROOM_FITS(struct line_waiter);
+
+static int arm_ready(struct filch_arm *arm)
+{
+	return filch_semaphore_try_acquire_many(arm->object, (int64_t)arm->number);
+}
+
+static bool arm_attach(struct filch_arm *arm)
+{
+	struct filch_semaphore *semaphore = arm->object;
+	struct filch_line *line = &semaphore->line;
+	struct line_waiter *waiter = arm_waiter(arm);
+	uint64_t state = filch__line_guard(line);
+	bool waits;
+
+	waiter->amount = arm->number;
+	waits = !(state & SEMAPHORE_CLOSED) &&
+		(LINE_VALUE(state) < waiter->amount ||
+		 list_has_other(line_waiters(line), waiter->waiter.parker));
+	if (waits)
+		state = filch__line_link(line, state, waiter);
+	line_unguard(line, state);
+	return waits;
+}
+
+static int arm_detach(struct filch_arm *arm)
+{
+	struct filch_semaphore *semaphore = arm->object;
+	uint64_t state;
+	int status = filch__line_detach(&semaphore->line, &state, arm_waiter(arm));
+
+	/* Those behind us may want less. */
+	filch__line_serve(&semaphore->line, state, choose_served, NULL);
+	return status;
+}
+
+static const struct select_kind arm_kind = { arm_ready, arm_attach, arm_detach };
+
+struct filch_arm filch_semaphore_arm(struct filch_semaphore *semaphore, int64_t permits)
+{
+	return (struct filch_arm){ .kind = &arm_kind,
+				   .object = semaphore,
+				   .number = (uint64_t)permits };
 }
