@@ -11,13 +11,11 @@
 struct pair {
 	struct permits permits;
 	struct filch_word32 ran;
-	struct filch_word32 *lost;
 	filch_time before; /* computed before the partner is woken: others fall asleep meanwhile */
 };
 
 struct pairs {
 	struct pair pair[PAIRS_MOST];
-	struct filch_word32 lost;
 	unsigned count, rounds;
 };
 
@@ -31,21 +29,17 @@ static int be_woken(void *arg)
 	return status;
 }
 
-/* Wakes its partner, which then stands in this worker's slot, and computes until it has run. */
+/* Wakes its partner, which then stands in this worker's slot, and computes until it has run: for
+ * ever, when nobody takes it. */
 static int wake_and_compute(void *arg)
 {
 	struct pair *pair = arg;
-	filch_time end;
 
 	compute(pair->before);
-	end = filch_now() + 2 * FILCH_SECOND;
 	permits_release(&pair->permits);
 	/* acquire: pairs with the release in be_woken. */
-	while (!word32_load_acquire(&pair->ran) && filch_now() < end)
+	while (!word32_load_acquire(&pair->ran))
 		;
-	/* relaxed: a count. */
-	if (!word32_load_relaxed(&pair->ran))
-		word32_add_relaxed(pair->lost, 1);
 	return 0;
 }
 
@@ -65,7 +59,7 @@ static int round_of_pairs(struct pairs *pairs, filch_time before)
 
 	filch_group_open(&group, NULL);
 	for (unsigned i = 0; i < pairs->count; i++) {
-		pairs->pair[i] = (struct pair){ .lost = &pairs->lost, .before = before };
+		pairs->pair[i] = (struct pair){ .before = before };
 		filch_group_spawn(&group, be_woken, &pairs->pair[i]);
 	}
 	for (unsigned i = 0; i < pairs->count; i++) {
@@ -95,11 +89,10 @@ static void rescue(unsigned workers, unsigned count)
 	struct pairs pairs = { .count = count, .rounds = sanitize_is_thread() ? 10 : 40 };
 
 	cr_assert_eq(run_workers(workers, many_rounds, &pairs), 0);
-	cr_assert_eq(pairs.lost.value, 0, "%u of %u workers", count, workers);
 }
 
 /* SC2 */
-Test(slot, who_waits_in_the_slot_of_a_computing_worker_is_taken, .timeout = 60)
+Test(slot, who_waits_in_the_slot_of_a_computing_worker_is_taken, .timeout = 200)
 {
 	rescue(2, 1);
 	rescue(3, 1);
@@ -108,7 +101,7 @@ Test(slot, who_waits_in_the_slot_of_a_computing_worker_is_taken, .timeout = 60)
 
 /* All workers but one compute, each with a full slot: the one that is left looks after all of them,
  * although each fiber that it takes calls it away from its watch. */
-Test(slot, one_worker_that_is_free_looks_after_all_slots, .timeout = 60)
+Test(slot, one_worker_that_is_free_looks_after_all_slots, .timeout = 200)
 {
 	rescue(3, 2);
 	rescue(4, 3);
