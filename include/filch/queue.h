@@ -11,7 +11,7 @@ extern "C" {
 /*
  * A put waits while the queue is full, a get while it is empty; who waits is served first in, first
  * out, and nobody passes those that wait. An element goes straight to a get that waits. A put or
- * get that fails has done nothing. (A failed get may have written to `element`.)
+ * get that fails has done nothing.
  *
  *	struct filch_queue_options options = {
  *		.size = sizeof(options), .element_size = sizeof(struct job), .capacity = 100

@@ -156,11 +156,12 @@ static int take_from_putter(struct filch_queue *queue, void *element)
 	struct queue_waiter *putter;
 
 	while ((putter = filch__queue_pop(queue, putters_of(queue)))) {
+		if (!filch__queue_wake(queue, putter, 0))
+			continue;
+		/* It waits until it is released. */
 		copy_element(element, putter->element, queue->element_size);
-		if (filch__queue_wake(queue, putter, 0)) {
-			queue->unfinished++;
-			return 0;
-		}
+		queue->unfinished++;
+		return 0;
 	}
 	return -EAGAIN;
 }

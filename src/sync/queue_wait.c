@@ -101,9 +101,11 @@ bool filch__queue_hand_over(struct filch_queue *queue, const void *element)
 	struct queue_waiter *getter;
 
 	while ((getter = filch__queue_pop(queue, getters_of(queue)))) {
+		if (!filch__queue_wake(queue, getter, 0))
+			continue; /* another arm may have been given something in the same place */
+		/* It may run, and waits until it is released. */
 		copy_element(getter->element, element, queue->element_size);
-		if (filch__queue_wake(queue, getter, 0))
-			return true;
+		return true;
 	}
 	return false;
 }
