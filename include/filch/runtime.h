@@ -28,7 +28,9 @@ struct filch_options {
 	size_t size;	   /* sizeof(struct filch_options) */
 	unsigned workers;  /* threads that run tasks; 0: FILCH_WORKERS, else automatic */
 	size_t stack_size; /* bytes of address space of a small stack */
-	size_t max_stacks; /* of each class; 0: unlimited */
+	size_t max_stacks; /* of each class; 0: unlimited. At the limit new tasks wait. When all
+			      stacks are taken by tasks that wait for tasks which have not begun
+			      (a group's children, too), nothing goes on: leave room for them */
 	enum filch_guard guard;
 	enum filch_affinity affinity;
 	enum filch_log_level log_level;
