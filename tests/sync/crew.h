@@ -44,8 +44,7 @@ static inline void lock_await_waiting(struct filch_lock *lock, unsigned count)
 	struct filch_lock_statistics statistics;
 
 	do {
-		if (filch_yield() < 0)
-			sched_yield();
+		give_way();
 		filch_lock_get_statistics(lock, &statistics);
 	} while (statistics.waiting != count);
 }

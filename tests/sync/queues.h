@@ -26,12 +26,6 @@ static inline struct filch_queue_statistics look(struct filch_queue *queue)
 	return statistics;
 }
 
-static inline void give_way(void)
-{
-	if (filch_yield() < 0 || !filch_runtime_current())
-		sched_yield();
-}
-
 static inline void await_getters(struct filch_queue *queue, size_t count)
 {
 	while (look(queue).getters != count)

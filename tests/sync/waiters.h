@@ -14,8 +14,7 @@
 #define await_that(condition)                                                                      \
 	do {                                                                                       \
 		while (!(condition))                                                               \
-			if (filch_yield() < 0)                                                     \
-				sched_yield();                                                     \
+			give_way();                                                                \
 	} while (0)
 
 /* With 1, 2, 8 and 64 workers. */

@@ -27,8 +27,7 @@ static inline void task_await_parked(struct filch_task *task)
 {
 	/* acquire: pairs with the release of a status. */
 	while (!task_is_parked(task) && !word32_load_acquire(&task->done))
-		if (filch_yield() < 0)
-			sched_yield();
+		give_way();
 }
 
 #endif

@@ -33,6 +33,13 @@ static inline int flag_get(int *flag)
 	return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
 }
 
+/* Lets other tasks run, and other threads: one that is awaited may have to be given a processor. */
+static inline void give_way(void)
+{
+	filch_yield();
+	sched_yield();
+}
+
 /* Lets others run until the flag has reached `count`; in a plain thread, too. A cancel does not
  * reach in here. */
 static inline void flag_await(int *flag, int count)
@@ -42,8 +49,7 @@ static inline void flag_await(int *flag, int count)
 	filch_token_init_below(&shield, NULL, FILCH_TOKEN_SHIELD);
 	filch_scope_enter(&shield);
 	while (flag_get(flag) < count)
-		if (filch_yield() < 0)
-			sched_yield();
+		give_way();
 	filch_scope_leave(&shield);
 	filch_token_fini(&shield);
 }
