@@ -177,12 +177,14 @@ void filch__idle_end_search(struct worker *worker)
 		filch__barrier_heavy();
 	if (filch__scheduler_has_more(worker))
 		wake_one(scheduler, false, !filch__scheduler_has_work(scheduler, false));
-	else if (filch__scheduler_has_slot(scheduler, worker) && !is_watched(&scheduler->idle))
+	else if (filch__scheduler_has_ready(scheduler, worker) && !is_watched(&scheduler->idle))
 		wake_one(scheduler, false, false);
 }
 
-/* Announces; true when nobody else searches, so that the last look falls to us. */
-static bool announce(struct worker *worker, bool searching)
+/* Announces; true when nobody else searches, so that the last look falls to us. *watch: we are going
+ * to look at the slots now and then, as one does where tasks wake each other all the time: theirs
+ * are empty only for moments. */
+static bool announce(struct worker *worker, bool searching, bool *watch)
 {
 	struct idle *idle = &worker->scheduler->idle;
 	uint32_t state;
@@ -190,10 +192,11 @@ static bool announce(struct worker *worker, bool searching)
 	/* relaxed: the token of an earlier sleep is gone; a new one comes only after the listing.
 	 */
 	word32_store_relaxed(&worker->wake, 0);
+	spin_acquire(&idle->lock);
+	*watch = filch__scheduler_watch(worker) != PROGRESS_QUIET;
 	/* relaxed: before the announcement and its barrier: who fills a slot that sleep_until does
 	 * not see then finds nobody watching, and wakes. */
-	word32_store_relaxed(&idle->watched, 0);
-	spin_acquire(&idle->lock);
+	word32_store_relaxed(&idle->watched, *watch);
 	idle->sleeping[idle->depth++] = (uint16_t)worker->index;
 	/* seq_cst: before the last look; pairs with the pusher's load of state (model_idle). */
 	state = word32_add_seq_cst(&idle->state,
@@ -202,41 +205,70 @@ static bool announce(struct worker *worker, bool searching)
 	return !searching || idle_searchers(state) == 1;
 }
 
-/* Takes the keeper's role if it is free; the deadline until which this worker may sleep. */
-static filch_time sleep_until(struct worker *worker)
+static filch_time next_timer(struct scheduler *scheduler)
+{
+	return scheduler->timers.next ? scheduler->timers.next(scheduler->timers.context)
+				      : FILCH_NEVER;
+}
+
+/* Takes the keeper's role if it is free; the deadline until which this worker may sleep. `watch`:
+ * somebody is to look at the slots by then. Under the lock. */
+static filch_time keep_time(struct worker *worker, bool watch)
 {
 	struct scheduler *scheduler = worker->scheduler;
 	struct idle *idle = &scheduler->idle;
-	filch_time deadline = FILCH_NEVER;
-	uint64_t keeper;
-
-	spin_acquire(&idle->lock);
-	if (filch__scheduler_has_slot(scheduler, worker)) {
-		deadline = filch__clock_now() + WATCH_SPAN;
-		/* relaxed: a hint, see push_slot. */
-		word32_store_relaxed(&idle->watched, 1);
-	}
-	/* A keeper who would sleep through the watch gives the role up to us. */
+	filch_time deadline = watch ? filch__clock_now() + WATCH_SPAN : FILCH_NEVER;
 	/* relaxed: written under the lock. */
-	keeper = word64_load_relaxed(&idle->keeper);
-	if (keeper != 0 && (filch_time)keeper <= deadline) {
-		spin_release(&idle->lock);
+	uint64_t keeper = word64_load_relaxed(&idle->keeper);
+
+	/* A keeper who would sleep through the watch gives the role up to us. */
+	if (keeper != 0 && (filch_time)keeper <= deadline && idle->keeper_index != worker->index)
 		return FILCH_NEVER;
-	}
 	idle->keeper_index = worker->index;
 	for (bool first = true;; first = false) {
-		filch_time next = scheduler->timers.next
-					  ? scheduler->timers.next(scheduler->timers.context)
-					  : FILCH_NEVER;
+		filch_time next = next_timer(scheduler);
 
 		if (!first && next >= deadline)
-			break;
+			return deadline;
 		deadline = next < deadline ? next : deadline;
 		/* seq_cst: then look at the timers again; pairs with filch__scheduler_deadline. */
 		word64_store_seq_cst(&idle->keeper, (uint64_t)deadline);
 	}
+}
+
+static filch_time sleep_until(struct worker *worker, bool watch)
+{
+	struct idle *idle = &worker->scheduler->idle;
+	filch_time deadline;
+
+	spin_acquire(&idle->lock);
+	if (!watch && filch__scheduler_has_ready(worker->scheduler, worker)) {
+		watch = true;
+		/* relaxed: a hint, see push_slot. */
+		word32_store_relaxed(&idle->watched, 1);
+	}
+	deadline = keep_time(worker, watch);
 	spin_release(&idle->lock);
 	return deadline;
+}
+
+/* The deadline has come. Is it but the end of a watch in which all went well? Then there is a next
+ * one, without a search, whose barriers would cost the others more than they gain by it. */
+static bool watches_on(struct worker *worker, filch_time *deadline)
+{
+	struct scheduler *scheduler = worker->scheduler;
+	struct idle *idle = &scheduler->idle;
+	bool on;
+
+	spin_acquire(&idle->lock);
+	/* relaxed: written under the lock. */
+	on = word64_load_relaxed(&idle->keeper) != 0 && idle->keeper_index == worker->index &&
+	     next_timer(scheduler) > filch__clock_now() &&
+	     filch__scheduler_watch(worker) == PROGRESS_MADE;
+	if (on)
+		*deadline = keep_time(worker, true);
+	spin_release(&idle->lock);
+	return on;
 }
 
 /* Gives the role up; if time is to be kept and others sleep, one of them takes it. So it is with
@@ -258,8 +290,7 @@ static void resign(struct worker *worker, bool called)
 		return;
 	/* relaxed: a hint, see push_slot. */
 	if ((called && word32_load_relaxed(&idle->watched)) ||
-	    (scheduler->timers.next &&
-	     scheduler->timers.next(scheduler->timers.context) != FILCH_NEVER))
+	    next_timer(scheduler) != FILCH_NEVER)
 		wake_one(scheduler, true, false);
 }
 
@@ -294,7 +325,7 @@ static bool has_token(struct worker *worker)
 bool filch__idle_sleep(struct worker *worker, bool searching)
 {
 	struct scheduler *scheduler = worker->scheduler;
-	bool last = announce(worker, searching);
+	bool watch, last = announce(worker, searching, &watch);
 	filch_time deadline;
 
 	if (last) {
@@ -310,7 +341,7 @@ bool filch__idle_sleep(struct worker *worker, bool searching)
 	/* relaxed: ordered by the lock of the list, at which join_threads looks after its store. */
 	if (word32_load_relaxed(&scheduler->stopping) && withdraw(worker))
 		return true;
-	deadline = sleep_until(worker);
+	deadline = sleep_until(worker, watch);
 	/* A fiber of our own may have come home before we were listed. */
 	/* relaxed: ordered by the lock of the list, at which push_inbox looks after its cas. */
 	if (!is_planted(PLANTED_MISSED_WAKEUP) && pointer_load_relaxed(&worker->inbox) &&
@@ -319,7 +350,8 @@ bool filch__idle_sleep(struct worker *worker, bool searching)
 		return true;
 	}
 	while (!has_token(worker)) {
-		if (filch__futex_wait(&worker->wake, 0, deadline) != 0 && withdraw(worker))
+		if (filch__futex_wait(&worker->wake, 0, deadline) != 0 &&
+		    !watches_on(worker, &deadline) && withdraw(worker))
 			break;
 	}
 	resign(worker, has_token(worker));

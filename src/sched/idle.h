@@ -9,7 +9,7 @@
 
 /*
  * state = searchers:16 << 16 | fenced:1 << 15 | sleepers:15. The counts change by read-modify-write
- *while `lock` is held (searchers also outside); the list of sleepers is LIFO, under the lock.
+ * while `lock` is held (searchers also outside); the list of sleepers is LIFO, under the lock.
  *
  * No lost wake, work pushed by P, last searcher S:
  *	P: store bottom (or append), [light barrier], load state
@@ -17,6 +17,10 @@
  * Either P sees the sleeper and no searcher, and wakes one, or S sees the work. P outside
  * the workers uses seq_cst operations instead of the asymmetric pair. A searcher that is
  * not the last may sleep without looking, because the last one will. Model: model_idle.
+ *
+ * What stands in a slot, and what a brisk worker has ready, is not announced: its worker comes to it
+ * sooner than anybody could. For the case that it does not, the keeper of time watches: it looks
+ * now and then, without leaving the list, as long as it finds that others go on.
  */
 struct idle {
 	struct filch_word32 state;

@@ -8,6 +8,7 @@
 #define TICK 61
 #define TICK_MOST 256
 #define TICK_SPAN 100000
+#define BRISK_SPAN 400000 /* of clock ticks, for TICK steps: a few microseconds each */
 #define ROUNDS 24
 #define ROUNDS_SIMULATED 2 /* one that looks, one that is desperate */
 #define PAUSES_MOST 32
@@ -181,6 +182,20 @@ void filch__worker_measure_tick(struct worker *worker)
 		length = length * 2 < TICK_MOST ? length * 2 : TICK_MOST;
 	worker->tick_time = now;
 	worker->tick_length = worker->tick = length;
+	/* relaxed: a hint. Who waits for children comes to its ready fibers only now and then. */
+	word32_store_relaxed(&worker->brisk, 0);
+}
+
+/* A tick of fibers that went on and of tasks from the loop is over. */
+static void begin_tick(struct worker *worker)
+{
+	uint64_t now = filch__clock_ticks();
+
+	/* relaxed: a hint. */
+	word32_store_relaxed(&worker->brisk,
+			     !worker->scheduler->world && now - worker->tick_time < BRISK_SPAN);
+	worker->tick_time = now;
+	worker->tick = TICK;
 }
 
 static FILCH_NOINLINE void step(struct fiber *self)
@@ -191,7 +206,7 @@ static FILCH_NOINLINE void step(struct fiber *self)
 	bool outside_first = false;
 
 	if (unlikely(--worker->tick == 0)) {
-		worker->tick = TICK;
+		begin_tick(worker);
 		outside_first = true;
 		filch__worker_poll_timers(worker);
 	}

@@ -5,6 +5,7 @@
 #include "platform/futex.h"
 
 #define SLOT_RUNS 3
+#define BRISK_MOST 8 /* fibers that a brisk worker keeps for itself */
 
 static struct deque_item item_of(struct fiber *fiber)
 {
@@ -19,6 +20,29 @@ static void home(struct worker *worker, struct fiber *fiber)
 	else
 		worker->homing = fiber;
 	worker->homing_last = fiber;
+}
+
+/* Somebody idles, and something is ready that this worker will come to. Only when it does not, others
+ * come for it: one has to look, now and then. */
+static FILCH_NOINLINE void call_watch(struct worker *worker)
+{
+	struct idle *idle = &worker->scheduler->idle;
+	/* relaxed: ordered by the sleeper's heavy barrier, as in worker_offer. */
+	uint32_t state = word32_load_relaxed(&idle->state);
+
+	if (state & IDLE_FENCED) {
+		/* acq_rel: in place of the asymmetric pair: releases what is ready to the sleeper's
+		 * announcement, or acquires what it wrote to `watched` before that. */
+		state = word32_add_acq_rel(&idle->state, 0);
+		if (worker->scheduler->world)
+			filch__simulated_slot(worker);
+	}
+	/* relaxed: as above. */
+	if (idle_sleepers(state) && !word32_load_relaxed(&idle->watched)) {
+		/* relaxed: as above. */
+		word32_store_relaxed(&idle->watched, 1);
+		filch__idle_notify(worker->scheduler);
+	}
 }
 
 void filch__worker_push_ready(struct worker *worker, struct fiber *fiber)
@@ -40,15 +64,18 @@ void filch__worker_push_ready(struct worker *worker, struct fiber *fiber)
 		filch__idle_notify(worker->scheduler);
 		return;
 	}
-	worker_offer(worker);
+	if (!worker_is_wanted(worker))
+		return;
+	if (worker_is_brisk(worker) && deque_count(&worker->ready) <= BRISK_MOST)
+		call_watch(worker);
+	else
+		filch__worker_share(worker);
 }
 
 /* Newest in the slot; who stood there goes to the back of the queue. */
 static void push_slot(struct worker *worker, struct fiber *fiber)
 {
-	struct idle *idle = &worker->scheduler->idle;
 	struct fiber *old;
-	uint32_t state;
 
 	gate_enter(&worker->gate);
 	/* relaxed: changed only in the gate; thieves read it as a hint. */
@@ -57,23 +84,8 @@ static void push_slot(struct worker *worker, struct fiber *fiber)
 	gate_leave(&worker->gate);
 	if (old)
 		filch__worker_push_ready(worker, old);
-	/* After the slot, also for the compiler. */
-	barrier_light();
-	/* relaxed: ordered by the sleeper's heavy barrier, as in worker_offer. */
-	state = word32_load_relaxed(&idle->state);
-	if (state & IDLE_FENCED) {
-		/* acq_rel: in place of the asymmetric pair: releases the slot to the sleeper's
-		 * announcement, or acquires what it wrote to `watched` before that. */
-		state = word32_add_acq_rel(&idle->state, 0);
-		if (worker->scheduler->world)
-			filch__simulated_slot(worker);
-	}
-	/* relaxed: as above. */
-	if (unlikely(idle_sleepers(state)) && !word32_load_relaxed(&idle->watched)) {
-		/* relaxed: as above. */
-		word32_store_relaxed(&idle->watched, 1);
-		filch__idle_notify(worker->scheduler);
-	}
+	if (worker_is_wanted(worker))
+		call_watch(worker);
 }
 
 static void push_inbox(struct worker *worker, struct fiber *fiber)
@@ -223,7 +235,8 @@ void filch__worker_share(struct worker *worker)
 		return;
 	gate_enter(&worker->gate);
 	shown = filch__deque_publish(&worker->tasks);
-	shown |= filch__deque_publish(&worker->ready);
+	if (!worker_is_brisk(worker))
+		shown |= filch__deque_publish(&worker->ready);
 	gate_leave(&worker->gate);
 	if (shown && idle_sleepers(state) && !idle_searchers(state))
 		filch__idle_notify(worker->scheduler);

@@ -51,29 +51,41 @@ static bool steal_from(struct worker *worker, struct worker *victim)
 	return true;
 }
 
-/* For who cannot start tasks, only what was woken is work. */
+/* For who cannot start tasks, only what was woken is work; that of a brisk worker is its own. */
 static bool has_private(const struct worker *victim, bool tasks)
 {
-	return (tasks && !deque_is_empty(&victim->tasks)) || !deque_is_empty(&victim->ready);
+	return (tasks && !deque_is_empty(&victim->tasks)) ||
+	       (!worker_is_brisk(victim) && !deque_is_empty(&victim->ready));
 }
 
-/* A slot is taken only from a worker that has not parked anything since the search began. */
-static bool slot_is_stuck(const struct worker *worker, const struct worker *victim)
+static bool has_ready(const struct worker *worker)
 {
-	/* relaxed: hints. */
-	return worker->slot_victim == victim->index && pointer_load_relaxed(&victim->slot) &&
+	/* relaxed: a hint, see filch__worker_call_watch. */
+	return pointer_load_relaxed(&worker->slot) || !deque_is_empty(&worker->ready);
+}
+
+/* What waits for its worker's next step is taken only from one that has not parked anything since
+ * the search began. */
+static bool is_stuck(const struct worker *worker, const struct worker *victim)
+{
+	/* relaxed: a hint. */
+	return worker->slot_victim == victim->index && has_ready(victim) &&
 	       word64_load_relaxed(&victim->stats.parks) == worker->slot_parks;
 }
 
 static bool raid(struct worker *worker, struct worker *victim)
 {
 	struct fiber *fiber = NULL;
-	bool stuck = slot_is_stuck(worker, victim);
+	bool stuck = is_stuck(worker, victim);
 
 	if ((!has_private(victim, worker->spare) && !stuck) || !filch__gate_try_raid(&victim->gate))
 		return false;
 	filch__deque_publish(&victim->tasks);
-	filch__deque_publish(&victim->ready);
+	if (stuck)
+		/* relaxed: a hint. */
+		word32_store_relaxed(&victim->brisk, 0);
+	if (!worker_is_brisk(victim))
+		filch__deque_publish(&victim->ready);
 	if (stuck) {
 		/* relaxed: changed only in the gate. */
 		fiber = (struct fiber *)pointer_load_relaxed(&victim->slot);
@@ -87,11 +99,11 @@ static bool raid(struct worker *worker, struct worker *victim)
 	return steal_from(worker, victim);
 }
 
-static void remember_slot(struct worker *worker, const struct worker *victim)
+static void remember_ready(struct worker *worker, const struct worker *victim)
 {
-	/* relaxed: hints. */
-	if (pointer_load_relaxed(&victim->slot)) {
+	if (has_ready(victim)) {
 		worker->slot_victim = victim->index;
+		/* relaxed: a hint. */
 		worker->slot_parks = word64_load_relaxed(&victim->stats.parks);
 	}
 }
@@ -111,7 +123,7 @@ bool filch__worker_steal(struct worker *worker, bool desperate)
 		if (desperate && raid(worker, victim))
 			return true;
 		if (!desperate && worker->slot_victim == worker->index)
-			remember_slot(worker, victim);
+			remember_ready(worker, victim);
 	}
 	return false;
 }
@@ -151,19 +163,39 @@ bool filch__scheduler_has_more(const struct worker *worker)
 
 	for (unsigned i = 0; i < scheduler->count; i++)
 		count += deque_count(&scheduler->workers[i].tasks) +
-			 deque_count(&scheduler->workers[i].ready);
+			 (worker_is_brisk(&scheduler->workers[i])
+				  ? 0
+				  : deque_count(&scheduler->workers[i].ready));
 	return count > takes_counted(worker) ||
 	       (timers->next && timers->next(timers->context) <= filch__clock_now());
 }
 
-bool filch__scheduler_has_slot(struct scheduler *scheduler, const struct worker *self)
+bool filch__scheduler_has_ready(struct scheduler *scheduler, const struct worker *self)
 {
-	for (unsigned i = 0; i < scheduler->count; i++) {
-		const struct worker *worker = &scheduler->workers[i];
-
-		/* relaxed: a hint, see push_slot. */
-		if (worker != self && pointer_load_relaxed(&worker->slot))
+	for (unsigned i = 0; i < scheduler->count; i++)
+		if (&scheduler->workers[i] != self && has_ready(&scheduler->workers[i]))
 			return true;
-	}
 	return false;
+}
+
+enum progress filch__scheduler_watch(const struct worker *self)
+{
+	struct scheduler *scheduler = self->scheduler;
+	enum progress progress = PROGRESS_QUIET;
+
+	for (unsigned i = 0; i < scheduler->count; i++) {
+		struct worker *worker = &scheduler->workers[i];
+		bool ready = has_ready(worker);
+		/* relaxed: a hint. */
+		uint64_t parks = word64_load_relaxed(&worker->stats.parks);
+
+		if (worker == self)
+			continue;
+		if (ready && parks == worker->parks_seen)
+			progress = PROGRESS_STUCK;
+		else if ((ready || parks != worker->parks_seen) && progress == PROGRESS_QUIET)
+			progress = PROGRESS_MADE;
+		worker->parks_seen = parks;
+	}
+	return progress;
 }

@@ -32,10 +32,12 @@ struct worker {
 	struct fiber *left;
 	enum left_action left_action;
 	struct stack_cache stacks;
+	struct filch_word32 brisk; /* its steps are so short that what is ready runs before
+				      anybody could come for it; cleared by who finds it stuck */
 	bool polls; /* wakes come from timers: in their order, not through the slot */
 	uint64_t random;
 	uint64_t tick_time;   /* clock ticks when the present one began */
-	uint32_t slot_victim; /* whose slot was full when the search began */
+	uint32_t slot_victim; /* who had something ready when the search began */
 	uint64_t slot_parks;  /* and how far that worker had come */
 	void *native;	      /* saved native stack pointer */
 	void *native_tsan;
@@ -46,6 +48,7 @@ struct worker {
 		struct filch_word64 steals, stolen, parks, wakes;
 	} stats;
 	FILCH_ALIGN_SHARED struct filch_word32 wake; /* futex: 1 = go */
+	uint64_t parks_seen;	    /* by who looked at the slots last */
 	struct filch_pointer inbox; /* sticky fibers woken by others, newest first */
 	struct fiber *homing;	    /* sticky fibers that are ready, oldest first */
 	struct fiber *homing_last;
@@ -88,8 +91,24 @@ bool filch__worker_steal(struct worker *worker, bool desperate);
 bool filch__scheduler_has_work(struct scheduler *scheduler, bool tasks);
 /* Is there more than what this worker, which has found something, will take next? */
 bool filch__scheduler_has_more(const struct worker *worker);
-/* Is any other worker's slot full? */
-bool filch__scheduler_has_slot(struct scheduler *scheduler, const struct worker *self);
+/* Has any other worker a fiber that is ready? */
+bool filch__scheduler_has_ready(struct scheduler *scheduler, const struct worker *self);
+
+enum progress {
+	PROGRESS_QUIET, /* nothing is ready, and nothing has parked */
+	PROGRESS_MADE,
+	PROGRESS_STUCK /* something is ready where nothing has parked */
+};
+
+/* How the other workers' ready fibers fare since anybody's last call. Under the lock of the
+ * sleepers. */
+enum progress filch__scheduler_watch(const struct worker *self);
+
+static inline bool worker_is_brisk(const struct worker *worker)
+{
+	/* relaxed: a hint. */
+	return word32_load_relaxed(&worker->brisk) != 0;
+}
 
 /* ---- ready.c ---- */
 

@@ -54,6 +54,7 @@ struct scheduler {
 	struct filch_word64 length; /* of the injection queue */
 	struct filch_word64 timers[2];
 	uint64_t clock;
+	int parks; /* how often somebody may still find that others have parked */
 	struct filch_word32 stopping;
 	bool ends_with_timer;
 };
@@ -250,7 +251,7 @@ static bool filch__idle_begin_search(struct scheduler *scheduler)
 	return true;
 }
 
-static bool filch__scheduler_has_slot(struct scheduler *scheduler, struct worker *self)
+static bool filch__scheduler_has_ready(struct scheduler *scheduler, struct worker *self)
 {
 	for (uint32_t i = 0; i < scheduler->count; i++)
 		if (&scheduler->workers[i] != self &&
@@ -307,18 +308,31 @@ static void filch__idle_end_search(struct worker *worker)
 		filch__barrier_heavy();
 	if (filch__scheduler_has_more(worker))
 		wake_one(scheduler, false);
-	else if (filch__scheduler_has_slot(scheduler, worker) && !is_watched(scheduler))
+	else if (filch__scheduler_has_ready(scheduler, worker) && !is_watched(scheduler))
 		wake_one(scheduler, false);
 }
 
-static bool announce(struct worker *worker, bool searching)
+enum progress { PROGRESS_QUIET, PROGRESS_MADE, PROGRESS_STUCK };
+
+/* Who has something ready computes for ever, but may have parked before. */
+static enum progress filch__scheduler_watch(struct worker *self)
+{
+	if (self->scheduler->parks > 0 && rl::rand(2)) {
+		self->scheduler->parks--;
+		return PROGRESS_MADE;
+	}
+	return filch__scheduler_has_ready(self->scheduler, self) ? PROGRESS_STUCK : PROGRESS_QUIET;
+}
+
+static bool announce(struct worker *worker, bool searching, bool *watch)
 {
 	struct idle *idle = &worker->scheduler->idle;
 	uint32_t state;
 
 	word32_store_relaxed(&worker->wake, 0);
-	word32_store_relaxed(&idle->watched, 0);
 	spin_acquire(&idle->lock);
+	*watch = filch__scheduler_watch(worker) != PROGRESS_QUIET;
+	word32_store_relaxed(&idle->watched, *watch);
 	idle->sleeping[idle->depth++] = worker->index;
 	state = word32_add_seq_cst(&idle->state,
 				   searching ? IDLE_SLEEPER - IDLE_SEARCHER : IDLE_SLEEPER);
@@ -326,34 +340,55 @@ static bool announce(struct worker *worker, bool searching)
 	return !searching || idle_searchers(state) == 1;
 }
 
-static uint64_t sleep_until(struct worker *worker)
+static uint64_t keep_time(struct worker *worker, bool watch)
 {
 	struct scheduler *scheduler = worker->scheduler;
 	struct idle *idle = &scheduler->idle;
-	uint64_t deadline = NEVER;
-	uint64_t keeper;
+	uint64_t deadline = watch ? scheduler->clock + WATCH_SPAN : NEVER;
+	uint64_t keeper = word64_load_relaxed(&idle->keeper);
 
-	spin_acquire(&idle->lock);
-	if (filch__scheduler_has_slot(scheduler, worker)) {
-		deadline = scheduler->clock + WATCH_SPAN;
-		word32_store_relaxed(&idle->watched, 1);
-	}
-	keeper = word64_load_relaxed(&idle->keeper);
-	if (keeper != 0 && keeper <= deadline) {
-		spin_release(&idle->lock);
+	if (keeper != 0 && keeper <= deadline && idle->keeper_index != worker->index)
 		return NEVER;
-	}
 	idle->keeper_index = worker->index;
 	for (bool first = true;; first = false) {
 		uint64_t next = timers_next(scheduler);
 
 		if (!first && next >= deadline)
-			break;
+			return deadline;
 		deadline = next < deadline ? next : deadline;
 		word64_store_seq_cst(&idle->keeper, deadline);
 	}
+}
+
+static uint64_t sleep_until(struct worker *worker, bool watch)
+{
+	struct idle *idle = &worker->scheduler->idle;
+	uint64_t deadline;
+
+	spin_acquire(&idle->lock);
+	if (!watch && filch__scheduler_has_ready(worker->scheduler, worker)) {
+		watch = true;
+		word32_store_relaxed(&idle->watched, 1);
+	}
+	deadline = keep_time(worker, watch);
 	spin_release(&idle->lock);
 	return deadline;
+}
+
+static bool watches_on(struct worker *worker, uint64_t *deadline)
+{
+	struct scheduler *scheduler = worker->scheduler;
+	struct idle *idle = &scheduler->idle;
+	bool on;
+
+	spin_acquire(&idle->lock);
+	on = word64_load_relaxed(&idle->keeper) != 0 && idle->keeper_index == worker->index &&
+	     timers_next(scheduler) > scheduler->clock &&
+	     filch__scheduler_watch(worker) == PROGRESS_MADE;
+	if (on)
+		*deadline = keep_time(worker, true);
+	spin_release(&idle->lock);
+	return on;
 }
 
 static void resign(struct worker *worker, bool called)
@@ -400,7 +435,7 @@ static bool has_token(struct worker *worker)
 static bool filch__idle_sleep(struct worker *worker, bool searching)
 {
 	struct scheduler *scheduler = worker->scheduler;
-	bool last = announce(worker, searching);
+	bool watch, last = announce(worker, searching, &watch);
 	uint64_t deadline;
 
 	if (last) {
@@ -411,7 +446,7 @@ static bool filch__idle_sleep(struct worker *worker, bool searching)
 	}
 	if (word32_load_relaxed(&scheduler->stopping) && withdraw(worker))
 		return true;
-	deadline = sleep_until(worker);
+	deadline = sleep_until(worker, watch);
 	if (pointer_load_relaxed(&worker->inbox) && withdraw(worker)) {
 		resign(worker, true);
 		return true;
@@ -421,6 +456,8 @@ static bool filch__idle_sleep(struct worker *worker, bool searching)
 			/* Nobody wakes us: the time comes. */
 			if (scheduler->clock < deadline)
 				scheduler->clock = deadline;
+			if (watches_on(worker, &deadline))
+				continue;
 			if (withdraw(worker))
 				break;
 		}

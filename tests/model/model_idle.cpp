@@ -95,6 +95,7 @@ static void spawn(struct worker *worker)
 		filch__worker_share(worker);
 }
 
+/* And what a brisk worker has ready. */
 static void push_slot(struct worker *worker)
 {
 	struct idle *idle = &worker->scheduler->idle;
@@ -151,6 +152,7 @@ static void scheduler_set(struct scheduler *scheduler, uint32_t count, bool fenc
 	word64_store_relaxed(&scheduler->length, 0);
 	word32_store_relaxed(&scheduler->stopping, 0);
 	scheduler->clock = 0;
+	scheduler->parks = 2;
 	word64_store_relaxed(&scheduler->timers[0], timers ? 3 : NEVER);
 	word64_store_relaxed(&scheduler->timers[1], NEVER);
 	scheduler->idle.depth = 0;

@@ -107,3 +107,77 @@ Test(slot, one_worker_that_is_free_looks_after_all_slots, .timeout = 200)
 	rescue(4, 3);
 	rescue(8, 7);
 }
+
+/* ---- A worker whose steps were short, until now ---- */
+
+struct brisk {
+	struct permits there, back;
+	struct pair pair;
+	struct filch_word32 is_back;
+	unsigned turns;
+};
+
+static int answer(void *arg)
+{
+	struct brisk *brisk = arg;
+	int status = 0;
+
+	for (unsigned i = 0; i < brisk->turns && status == 0; i++) {
+		status = permits_acquire(&brisk->there);
+		permits_release(&brisk->back);
+	}
+	return status;
+}
+
+/* Computes until who has yielded to it goes on. */
+static int be_woken_and_compute(void *arg)
+{
+	struct brisk *brisk = arg;
+	int status = permits_acquire(&brisk->pair.permits);
+
+	/* acquire: pairs with the release in hurry_and_yield. */
+	while (!word32_load_acquire(&brisk->is_back))
+		;
+	return status;
+}
+
+/* So many short steps that this worker keeps for itself what is ready: in the end, us. */
+static int hurry_and_yield(void *arg)
+{
+	struct brisk *brisk = arg;
+	int status = 0;
+
+	for (unsigned i = 0; i < brisk->turns && status == 0; i++) {
+		permits_release(&brisk->there);
+		status = permits_acquire(&brisk->back);
+	}
+	permits_release(&brisk->pair.permits);
+	filch_yield();
+	/* release: pairs with the acquire in be_woken_and_compute. */
+	word32_store_release(&brisk->is_back, 1);
+	return status;
+}
+
+static int after_many_short_steps(void *arg)
+{
+	struct brisk brisk = { .turns = sanitize_is_thread() ? 200 : 2000 };
+	struct filch_group group;
+
+	(void)arg;
+	filch_group_open(&group, NULL);
+	filch_group_spawn(&group, be_woken_and_compute, &brisk);
+	while (!is_parked(&brisk.pair))
+		filch_yield();
+	filch_group_spawn(&group, answer, &brisk);
+	filch_group_spawn(&group, hurry_and_yield, &brisk);
+	return filch_group_close(&group);
+}
+
+/* SC2 */
+Test(slot, what_a_brisk_worker_keeps_is_taken_when_it_computes, .timeout = 200)
+{
+	for (unsigned i = 0; i < 20; i++) {
+		cr_assert_eq(run_workers(2, after_many_short_steps, NULL), 0);
+		cr_assert_eq(run_workers(8, after_many_short_steps, NULL), 0);
+	}
+}
