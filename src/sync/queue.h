@@ -38,6 +38,8 @@
 #define QUEUE_DRAINING 32u
 #define QUEUE_SPECIAL 64u
 
+#define QUEUE_PAUSES 8u
+
 /*
  * A parked put, get, reserve or join, in its caller's frame or the arm of its select.
  *
@@ -72,9 +74,11 @@ static inline struct list *joiners_of(struct filch_queue *queue)
 	return (struct list *)(void *)queue->joiners;
 }
 
+/* Who finds it taken looks again only after a while: each look takes the line from who works with it,
+ * and costs both more than what he does with it. */
 static inline void queue_guard(struct filch_queue *queue)
 {
-	for (unsigned spins = 0;; spins++) {
+	for (unsigned pauses = QUEUE_PAUSES;; pauses *= 2) {
 		/* relaxed: the cas orders. */
 		uint32_t state = word32_load_relaxed(&queue->state);
 
@@ -82,10 +86,12 @@ static inline void queue_guard(struct filch_queue *queue)
 		if (!(state & QUEUE_GUARD) &&
 		    word32_cas_acquire(&queue->state, &state, QUEUE_GUARD))
 			return;
-		if (spins < 100)
-			cpu_relax();
-		else
+		if (pauses > QUEUE_PAUSES << 5) {
 			filch__thread_yield();
+			pauses = QUEUE_PAUSES;
+		}
+		for (unsigned i = 0; i < pauses; i++)
+			cpu_relax();
 	}
 }
 
