@@ -77,14 +77,14 @@ static int offer(struct filch_queue *queue, const void *element,
 	return 0;
 }
 
-static FILCH_COLD int put_slowly(struct filch_queue *queue, const void *element,
-				 struct filch_channel_end *end, filch_time deadline)
+/* Guarded on entry, not on return. */
+static FILCH_NOINLINE int put_guarded(struct filch_queue *queue, const void *element,
+				      struct filch_channel_end *end, filch_time deadline)
 {
 	struct dropped dropped;
 	int status;
 
 	dropped.fn = NULL;
-	queue_guard(queue);
 	while ((status = offer(queue, element, end, &dropped)) == -ENOSPC)
 		if ((status = filch__store_grow(queue)) < 0)
 			break;
@@ -97,55 +97,6 @@ static FILCH_COLD int put_slowly(struct filch_queue *queue, const void *element,
 	if (dropped.fn)
 		dropped.fn(dropped.element, dropped.context);
 	return status;
-}
-
-/* ---- The short paths: nobody waits, nothing is closed ---- */
-
-static FILCH_ALWAYS_INLINE bool take_guard(struct filch_queue *queue)
-{
-	uint32_t state = 0;
-
-	/* acquire: pairs with the release in queue_unguard, and of the short paths. */
-	return word32_cas_acquire(&queue->state, &state, QUEUE_GUARD);
-}
-
-static FILCH_ALWAYS_INLINE bool put_now(struct filch_queue *queue, const void *element,
-					const struct filch_channel_end *end)
-{
-	bool done;
-
-	if (!take_guard(queue))
-		return false;
-	done = queue->free > 0 && !(end && end->closed);
-	if (done) {
-		copy_element(slot_at(queue, ring_slot(queue, queue->count)), element,
-			     queue->element_size);
-		queue->count++;
-		queue->free--;
-		queue->unfinished++;
-	}
-	/* release: as in queue_unguard, where the flags are 0. */
-	word32_store_release(&queue->state, 0);
-	return done;
-}
-
-static FILCH_ALWAYS_INLINE bool get_now(struct filch_queue *queue, void *element,
-					const struct filch_channel_end *end)
-{
-	bool done;
-
-	if (!take_guard(queue))
-		return false;
-	done = queue->count > 0 && !(end && end->closed);
-	if (done) {
-		copy_element(element, slot_at(queue, queue->first), queue->element_size);
-		queue->first = ring_slot(queue, 1);
-		queue->count--;
-		queue->free++;
-	}
-	/* release: as in queue_unguard, where the flags are 0. */
-	word32_store_release(&queue->state, 0);
-	return done;
 }
 
 /* ---- Getting ---- */
@@ -184,15 +135,16 @@ static int take(struct filch_queue *queue, void *element, const struct filch_cha
 	return 0;
 }
 
-static FILCH_COLD int get_slowly(struct filch_queue *queue, void *elements, size_t most,
-				 size_t *count, struct filch_channel_end *end, filch_time deadline)
+/* Guarded on entry, not on return. */
+static FILCH_NOINLINE int get_guarded(struct filch_queue *queue, void *elements, size_t most,
+				      size_t *count, struct filch_channel_end *end,
+				      filch_time deadline)
 {
 	const struct filch_allocator *allocator;
 	void *memory;
 	size_t n = 0;
 	int status;
 
-	queue_guard(queue);
 	do
 		status = take(queue, (char *)elements + n * queue->element_size, end);
 	while (status == 0 && ++n < most);
@@ -211,27 +163,60 @@ static FILCH_COLD int get_slowly(struct filch_queue *queue, void *elements, size
 	return n > 0 ? 0 : status;
 }
 
+/* ---- The short paths, where nobody waits and nothing is closed ---- */
+
+static FILCH_ALWAYS_INLINE int put(struct filch_queue *queue, const void *element,
+				   struct filch_channel_end *end, filch_time deadline)
+{
+	/* Another flag, or an end that is closed, and who looks closer decides. */
+	if (unlikely(queue_guard(queue) != 0) || unlikely(queue->free == 0) ||
+	    unlikely(end && end->closed))
+		return put_guarded(queue, element, end, deadline);
+	copy_element(slot_at(queue, ring_slot(queue, queue->count)), element, queue->element_size);
+	queue->count++;
+	queue->free--;
+	queue->unfinished++;
+	/* release: as in queue_unguard, where the flags are 0. */
+	word32_store_release(&queue->state, 0);
+	return 0;
+}
+
+static FILCH_ALWAYS_INLINE int get(struct filch_queue *queue, void *element,
+				   struct filch_channel_end *end, filch_time deadline)
+{
+	size_t count;
+
+	if (unlikely(queue_guard(queue) != 0) || unlikely(queue->count == 0) ||
+	    unlikely(end && end->closed))
+		return get_guarded(queue, element, 1, &count, end, deadline);
+	copy_element(element, slot_at(queue, queue->first), queue->element_size);
+	queue->first = ring_slot(queue, 1);
+	queue->count--;
+	queue->free++;
+	/* release: as in queue_unguard, where the flags are 0. */
+	word32_store_release(&queue->state, 0);
+	return 0;
+}
+
 /* ---- For channels ---- */
 
 int filch__queue_put(struct filch_queue *queue, const void *element, struct filch_channel_end *end,
 		     filch_time deadline)
 {
-	return put_now(queue, element, end) ? 0 : put_slowly(queue, element, end, deadline);
+	return put(queue, element, end, deadline);
 }
 
 int filch__queue_get(struct filch_queue *queue, void *element, struct filch_channel_end *end,
 		     filch_time deadline)
 {
-	size_t count;
-
-	return get_now(queue, element, end) ? 0
-					    : get_slowly(queue, element, 1, &count, end, deadline);
+	return get(queue, element, end, deadline);
 }
 
 int filch__queue_get_many(struct filch_queue *queue, void *elements, size_t most, size_t *count,
 			  struct filch_channel_end *end, filch_time deadline)
 {
-	return get_slowly(queue, elements, most, count, end, deadline);
+	queue_guard(queue);
+	return get_guarded(queue, elements, most, count, end, deadline);
 }
 
 /* ---- The public calls ---- */
@@ -260,10 +245,10 @@ FILCH_NOINLINE int filch_queue_put(struct filch_queue *queue, const void *elemen
 {
 	struct fiber *self = fiber_self_at_entry();
 
-	if (unlikely(!queue || !element || !may_go_on(self) || !put_now(queue, element, NULL)))
+	if (unlikely(!queue || !element || !may_go_on(self)))
 		return filch_queue_put_until(queue, element, FILCH_NEVER);
 	self->task->operations--;
-	return 0;
+	return put(queue, element, NULL, FILCH_NEVER);
 }
 
 int filch_queue_try_put(struct filch_queue *queue, const void *element)
@@ -288,10 +273,10 @@ FILCH_NOINLINE int filch_queue_get(struct filch_queue *queue, void *element)
 {
 	struct fiber *self = fiber_self_at_entry();
 
-	if (unlikely(!queue || !element || !may_go_on(self) || !get_now(queue, element, NULL)))
+	if (unlikely(!queue || !element || !may_go_on(self)))
 		return filch_queue_get_until(queue, element, FILCH_NEVER);
 	self->task->operations--;
-	return 0;
+	return get(queue, element, NULL, FILCH_NEVER);
 }
 
 int filch_queue_try_get(struct filch_queue *queue, void *element)
@@ -312,7 +297,8 @@ static int get_many(struct filch_queue *queue, void *elements, size_t most, size
 		return -EINVAL;
 	if (deadline != QUEUE_TRY)
 		status = filch__wait_enter();
-	return status < 0 ? status : get_slowly(queue, elements, most, count, NULL, deadline);
+	return status < 0 ? status
+			  : filch__queue_get_many(queue, elements, most, count, NULL, deadline);
 }
 
 int filch_queue_get_many_until(struct filch_queue *queue, void *elements, size_t most,

@@ -3,8 +3,6 @@
 #define FILCH_SYNC_QUEUE_H
 
 #include "base/atomic.h"
-#include "platform/cpu.h"
-#include "platform/thread.h"
 #include "wake/wait.h"
 
 #include <filch/channel.h>
@@ -37,8 +35,6 @@
 #define QUEUE_IMMEDIATE 16u
 #define QUEUE_DRAINING 32u
 #define QUEUE_SPECIAL 64u
-
-#define QUEUE_PAUSES 8u
 
 /*
  * A parked put, get, reserve or join, in its caller's frame or the arm of its select.
@@ -76,23 +72,19 @@ static inline struct list *joiners_of(struct filch_queue *queue)
 
 /* Who finds it taken looks again only after a while: each look takes the line from who works with it,
  * and costs both more than what he does with it. */
-static inline void queue_guard(struct filch_queue *queue)
-{
-	for (unsigned pauses = QUEUE_PAUSES;; pauses *= 2) {
-		/* relaxed: the cas orders. */
-		uint32_t state = word32_load_relaxed(&queue->state);
+uint32_t filch__queue_guard(struct filch_queue *queue);
 
-		/* acquire: pairs with the release in queue_unguard. */
-		if (!(state & QUEUE_GUARD) &&
-		    word32_cas_acquire(&queue->state, &state, QUEUE_GUARD))
-			return;
-		if (pauses > QUEUE_PAUSES << 5) {
-			filch__thread_yield();
-			pauses = QUEUE_PAUSES;
-		}
-		for (unsigned i = 0; i < pauses; i++)
-			cpu_relax();
-	}
+/* Returns the flags. */
+static FILCH_ALWAYS_INLINE uint32_t queue_guard(struct filch_queue *queue)
+{
+	/* relaxed: the cas orders. */
+	uint32_t state = word32_load_relaxed(&queue->state);
+
+	/* acquire: pairs with the release in queue_unguard, and of the short paths. */
+	if (likely(!(state & QUEUE_GUARD)) &&
+	    likely(word32_cas_acquire(&queue->state, &state, QUEUE_GUARD)))
+		return state;
+	return filch__queue_guard(queue);
 }
 
 /* Those that were woken meanwhile go on. */
@@ -104,7 +96,7 @@ static inline void queue_unguard(struct filch_queue *queue)
 	struct queue_waiter *woken = (struct queue_waiter *)queue->woken;
 
 	queue->woken = NULL;
-	/* release: pairs with the acquire in queue_guard and take_guard. */
+	/* release: pairs with the acquire in queue_guard and filch__queue_guard. */
 	word32_store_release(&queue->state, queue->flags);
 	if (woken)
 		filch__queue_resume(woken);

@@ -2,8 +2,32 @@
 #include "sync/queue_store.h"
 
 #include "platform/clock.h"
+#include "platform/cpu.h"
+#include "platform/thread.h"
 
 #include <errno.h>
+
+#define PAUSES 8u
+
+FILCH_NOINLINE uint32_t filch__queue_guard(struct filch_queue *queue)
+{
+	for (unsigned pauses = PAUSES;; pauses *= 2) {
+		uint32_t state;
+
+		if (pauses > PAUSES << 5) {
+			filch__thread_yield();
+			pauses = PAUSES;
+		}
+		for (unsigned i = 0; i < pauses; i++)
+			cpu_relax();
+		/* relaxed: the cas orders. */
+		state = word32_load_relaxed(&queue->state);
+		/* acquire: as in queue_guard. */
+		if (!(state & QUEUE_GUARD) &&
+		    word32_cas_acquire(&queue->state, &state, QUEUE_GUARD))
+			return state;
+	}
+}
 
 void filch__queue_link(struct filch_queue *queue, struct queue_waiter *waiter, bool getter)
 {
