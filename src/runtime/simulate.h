@@ -79,6 +79,8 @@ struct simulation {
 	uint64_t random;
 	int64_t lowest; /* PCT: priorities given out so far to who stepped back */
 	uint64_t changes[DEPTH_MOST];
+	unsigned inertia;
+	uint64_t streak; /* choices in a row that fell to the same strand */
 	enum verdict verdict;
 	bool counting;	   /* fn runs */
 	struct list quiet; /* who waits until all else is parked */

@@ -6,6 +6,10 @@
 
 #define LENGTH_BITS_LEAST 5
 #define LENGTH_BITS_MOST 16
+/* Before an atomic operation: one choice in 2^n, n drawn up to this, is really one. */
+#define INERTIA_MOST 6
+/* Who is chosen so many times in a row waits in a loop of the program's, and lets others go on. */
+#define STREAK_MOST 4096
 
 static const char *const point_names[] = {
 	[WORLD_ATOMIC] = "atomic",   [WORLD_QUEUE] = "queue",	[WORLD_CHECKPOINT] = "checkpoint",
@@ -94,6 +98,10 @@ static struct strand *next_uniform(struct simulation *simulation, enum world_poi
 	/* Who yields is the last to be asked. */
 	bool others = point == WORLD_YIELD && current->state == STRAND_READY && count > 1;
 
+	/* Some bugs need one to go a long way while another stands still. Not those who wait. */
+	if (point == WORLD_ATOMIC && count > 1 &&
+	    filch__simulation_random(simulation, UINT64_C(1) << simulation->inertia) != 0)
+		return current;
 	next = simulation->ready[filch__simulation_random(simulation, count - others)];
 	return others && next == current ? simulation->ready[count - 1] : next;
 }
@@ -108,19 +116,28 @@ static void step_back(struct simulation *simulation, struct strand *strand)
 	strand->priority = --simulation->lowest;
 }
 
+static struct strand *highest(const struct simulation *simulation)
+{
+	struct strand *best = simulation->ready[0];
+
+	for (unsigned i = 1; i < simulation->ready_count; i++)
+		if (simulation->ready[i]->priority > best->priority)
+			best = simulation->ready[i];
+	return best;
+}
+
 static struct strand *next_by_priority(struct simulation *simulation, enum world_point point)
 {
-	struct strand *best = NULL;
-	bool changes = point == WORLD_YIELD;
+	bool changes = point == WORLD_YIELD || simulation->streak >= STREAK_MOST;
+	struct strand *next;
 
 	for (unsigned i = 0; i + 1 < simulation->options.depth; i++)
 		changes |= simulation->changes[i] == simulation->result.choices;
 	if (changes)
 		step_back(simulation, simulation->current);
-	for (unsigned i = 0; i < simulation->ready_count; i++)
-		if (!best || simulation->ready[i]->priority > best->priority)
-			best = simulation->ready[i];
-	return best;
+	next = highest(simulation);
+	simulation->streak = next == simulation->current ? simulation->streak + 1 : 0;
+	return next;
 }
 
 struct strand *filch__simulation_next(struct simulation *simulation, enum world_point point)
@@ -144,6 +161,7 @@ struct strand *filch__simulation_next(struct simulation *simulation, enum world_
 bool filch__simulation_is_fenced(struct simulation *simulation)
 {
 #if defined(FILCH_SIMULATE_ATOMICS)
+	simulation->inertia = (unsigned)filch__simulation_random(simulation, INERTIA_MOST + 1);
 	return filch__simulation_random(simulation, 2) != 0;
 #else
 	(void)simulation;
