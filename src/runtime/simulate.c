@@ -217,6 +217,7 @@ static void tell(struct simulation *simulation)
 int filch_simulate(const struct filch_simulation_options *options, filch_task_fn *fn, void *arg)
 {
 	struct fiber *fiber = filch__fiber_self();
+	struct overflow_stack *overflow;
 	struct simulation *simulation;
 	int status;
 
@@ -230,12 +231,15 @@ int filch_simulate(const struct filch_simulation_options *options, filch_task_fn
 	status = read_options(simulation, options);
 	if (status < 0)
 		goto free_simulation;
+	/* Not by the first worker: one that is abandoned would leave it to the next simulation. */
+	overflow = filch__overflow_enter_thread();
 	open_world(simulation);
 	status = create_runtime(simulation);
 	if (status == 0)
 		status = run(simulation, fn, arg);
 	tell(simulation);
 	close_world(simulation, fiber);
+	filch__overflow_leave_thread(overflow);
 free_simulation:
 	filch__free(NULL, simulation);
 	return status;

@@ -146,6 +146,32 @@ static void count_line(const char *line, void *context)
 	snprintf(last, sizeof(last), "%s", line);
 }
 
+static int for_ever(void *arg)
+{
+	(void)arg;
+	while (filch_yield() == 0)
+		;
+	return 0;
+}
+
+static void nothing_to_say(const char *line, void *context)
+{
+	(void)line;
+	(void)context;
+}
+
+/* VT5 */
+Test(seed, the_trace_does_not_depend_on_an_abandoned_simulation_before_it)
+{
+	uint64_t before = run(ready_ones, 7, 3, FILCH_SIMULATE_UNIFORM);
+	struct filch_simulation_options options = { .size = sizeof(options),
+						    .max_choices = 1000,
+						    .report = nothing_to_say };
+
+	cr_expect_eq(filch_simulate(&options, for_ever, NULL), -ETIMEDOUT);
+	cr_expect_eq(run(ready_ones, 7, 3, FILCH_SIMULATE_UNIFORM), before);
+}
+
 Test(seed, the_trace_is_to_be_had_in_full_and_changes_nothing)
 {
 	struct filch_simulation_result result = { .size = sizeof(result) };
