@@ -1,13 +1,15 @@
-/* pingpong: two tasks that wait for each other, over queues that hold one element. */
+/* pingpong: two tasks that wait for each other, over queues that hold one element, or semaphores. */
 #include "../bench.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 
 #define TWIN_SHARE 50 /* threads take that much longer */
 
 struct table {
 	struct filch_queue there, back;
+	struct filch_semaphore to, fro;
 	long rounds;
 };
 
@@ -40,16 +42,43 @@ static int answer(void *arg)
 	return status;
 }
 
-static int play(struct table *table)
+static int call(void *arg)
+{
+	struct table *table = arg;
+	int status = 0;
+
+	for (long i = 0; status == 0 && i < table->rounds; i++) {
+		status = filch_semaphore_release(&table->to);
+		if (status == 0)
+			status = filch_semaphore_acquire(&table->fro);
+	}
+	return status;
+}
+
+static int call_back(void *arg)
+{
+	struct table *table = arg;
+	int status = 0;
+
+	for (long i = 0; status == 0 && i < table->rounds; i++) {
+		status = filch_semaphore_acquire(&table->to);
+		if (status == 0)
+			status = filch_semaphore_release(&table->fro);
+	}
+	return status;
+}
+
+/* One waits first; then the other begins. */
+static int play(struct table *table, filch_task_fn *first, filch_task_fn *second)
 {
 	struct filch_group group;
 	int status = filch_group_open(&group, NULL), closed;
 
 	if (status < 0)
 		return status;
-	status = filch_group_spawn(&group, answer, table);
+	status = filch_group_spawn(&group, first, table);
 	if (status == 0)
-		status = filch_group_spawn(&group, serve, table);
+		status = filch_group_spawn(&group, second, table);
 	closed = filch_group_close(&group);
 	return status < 0 ? status : closed;
 }
@@ -60,16 +89,21 @@ static void run(struct trial *trial)
 					       .element_size = sizeof(long),
 					       .capacity = 1 };
 	struct table table = { .rounds = trial->size };
-	double start;
+	double start, middle;
 
 	trial->status = filch_queue_init(&table.there, &options);
 	if (trial->status == 0)
 		trial->status = filch_queue_init(&table.back, &options);
 	start = bench_now();
 	if (trial->status == 0)
-		trial->status = play(&table);
-	trial->values[0] = (bench_now() - start) / (double)trial->size;
-	trial->verified = trial->status == 0;
+		trial->status = play(&table, answer, serve);
+	middle = bench_now();
+	if (trial->status == 0)
+		trial->status = play(&table, call_back, call);
+	trial->values[0] = (middle - start) / (double)trial->size;
+	trial->values[1] = (bench_now() - middle) / (double)trial->size;
+	trial->verified = trial->status == 0 && filch_semaphore_try_acquire(&table.to) == -EAGAIN &&
+			  filch_semaphore_try_acquire(&table.fro) == -EAGAIN;
 	filch_queue_fini(&table.there);
 	filch_queue_fini(&table.back);
 }
@@ -84,6 +118,7 @@ struct place {
 
 struct court {
 	struct place there, back;
+	sem_t to, fro;
 	long rounds;
 };
 
@@ -121,35 +156,88 @@ static void *answer_in_thread(void *arg)
 	return NULL;
 }
 
+static void await_post(sem_t *semaphore)
+{
+	while (sem_wait(semaphore) != 0)
+		;
+}
+
+static void *post_back(void *arg)
+{
+	struct court *court = arg;
+
+	for (long i = 0; i < court->rounds; i++) {
+		await_post(&court->to);
+		sem_post(&court->fro);
+	}
+	return NULL;
+}
+
+static bool send_balls(struct court *court)
+{
+	bool good = true;
+
+	for (long i = 0; i < court->rounds; i++) {
+		put(&court->there, i);
+		good &= get(&court->back) == i;
+	}
+	return good;
+}
+
+static bool send_posts(struct court *court)
+{
+	for (long i = 0; i < court->rounds; i++) {
+		sem_post(&court->to);
+		await_post(&court->fro);
+	}
+	return sem_trywait(&court->fro) != 0;
+}
+
+/* A thread at the other end; ns for a round trip. */
+static double meet(struct trial *trial, struct court *court, void *(*other)(void *),
+		   bool (*one)(struct court *court))
+{
+	double start = bench_now();
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, other, court);
+
+	if (error != 0) {
+		trial->status = -error;
+		trial->verified = false;
+		return 0;
+	}
+	trial->verified &= one(court);
+	pthread_join(thread, NULL);
+	return (bench_now() - start) / (double)court->rounds;
+}
+
 static void run_twin(struct trial *trial)
 {
 	static const struct place empty = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
 					    PTHREAD_COND_INITIALIZER, 0, false };
-	struct court court = { empty, empty, 1 + trial->size / TWIN_SHARE };
-	double start = bench_now();
-	pthread_t thread;
-	int error = pthread_create(&thread, NULL, answer_in_thread, &court);
+	struct court court = { .there = empty,
+			       .back = empty,
+			       .rounds = 1 + trial->size / TWIN_SHARE };
 
-	trial->status = -error;
-	trial->verified = error == 0;
-	for (long i = 0; error == 0 && i < court.rounds; i++) {
-		put(&court.there, i);
-		trial->verified &= get(&court.back) == i;
-	}
-	if (error == 0)
-		pthread_join(thread, NULL);
-	trial->values[0] = (bench_now() - start) / (double)court.rounds;
+	trial->verified = true;
+	sem_init(&court.to, 0, 0);
+	sem_init(&court.fro, 0, 0);
+	trial->values[0] = meet(trial, &court, answer_in_thread, send_balls);
+	trial->values[1] = meet(trial, &court, post_back, send_posts);
+	sem_destroy(&court.to);
+	sem_destroy(&court.fro);
 }
 
 const struct workload bench_pingpong = {
 	.name = "pingpong",
 	.question = "what does it cost two tasks to wait for each other in turns?",
-	.twin = "threads, condition variables",
-	.size_is = "round trips over two queues of capacity 1",
+	.twin = "threads, condition variables, sem_t",
+	.size_is = "round trips over two queues of capacity 1, and over two semaphores",
 	.size = 1000000,
 	.least = 1,
 	.most = 100000000,
-	.metrics = { { "time", "ns/round trip", false } },
+	.metrics = { { "queues", "ns/round trip", false },
+		     { "semaphores", "ns/round trip", false } },
 	.run = run,
 	.run_twin = run_twin,
 };

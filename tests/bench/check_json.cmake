@@ -22,8 +22,8 @@ endfunction()
 
 # each workload with 1 and 2 workers; four of them have more than one metric
 string(JSON length LENGTH "${json}" results)
-if(NOT length EQUAL 40)
-	message(FATAL_ERROR "${length} results, not 40")
+if(NOT length EQUAL 42)
+	message(FATAL_ERROR "${length} results, not 42")
 endif()
 math(EXPR last "${length} - 1")
 set(names)
