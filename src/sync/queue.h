@@ -27,6 +27,7 @@
  *	putters wait => free == 0
  *	a getter waits and CLOSED => a slot is reserved
  *	count + free + reserved == allocated
+ * Model: model_queue.
  */
 #define QUEUE_GUARD 1u
 #define QUEUE_GETTERS 2u
