@@ -181,10 +181,9 @@ void filch__idle_end_search(struct worker *worker)
 		wake_one(scheduler, false, false);
 }
 
-/* Announces; true when nobody else searches, so that the last look falls to us. *watch: we are going
- * to look at the slots now and then, as one does where tasks wake each other all the time: theirs
- * are empty only for moments. */
-static bool announce(struct worker *worker, bool searching, bool *watch)
+/* Announces; true when nobody else searches, so that the last look falls to us. `watch`: we are going
+ * to look at what is ready now and then. */
+static bool announce(struct worker *worker, bool searching, bool watch)
 {
 	struct idle *idle = &worker->scheduler->idle;
 	uint32_t state;
@@ -192,11 +191,10 @@ static bool announce(struct worker *worker, bool searching, bool *watch)
 	/* relaxed: the token of an earlier sleep is gone; a new one comes only after the listing.
 	 */
 	word32_store_relaxed(&worker->wake, 0);
-	spin_acquire(&idle->lock);
-	*watch = filch__scheduler_watch(worker) != PROGRESS_QUIET;
 	/* relaxed: before the announcement and its barrier: who fills a slot that sleep_until does
 	 * not see then finds nobody watching, and wakes. */
-	word32_store_relaxed(&idle->watched, *watch);
+	word32_store_relaxed(&idle->watched, watch);
+	spin_acquire(&idle->lock);
 	idle->sleeping[idle->depth++] = (uint16_t)worker->index;
 	/* seq_cst: before the last look; pairs with the pusher's load of state (model_idle). */
 	state = word32_add_seq_cst(&idle->state,
@@ -236,37 +234,67 @@ static filch_time keep_time(struct worker *worker, bool watch)
 	}
 }
 
+/* For who has announced itself: is something ready after all that nobody watches? */
+static bool must_watch(struct worker *worker)
+{
+	struct scheduler *scheduler = worker->scheduler;
+
+	if (!filch__scheduler_has_ready(scheduler, worker))
+		return false;
+	/* relaxed: a hint, see call_watch. */
+	word32_store_relaxed(&scheduler->idle.watched, 1);
+	filch__scheduler_begin_watch(worker);
+	return true;
+}
+
 static filch_time sleep_until(struct worker *worker, bool watch)
 {
 	struct idle *idle = &worker->scheduler->idle;
 	filch_time deadline;
 
 	spin_acquire(&idle->lock);
-	if (!watch && filch__scheduler_has_ready(worker->scheduler, worker)) {
-		watch = true;
-		/* relaxed: a hint, see push_slot. */
-		word32_store_relaxed(&idle->watched, 1);
-	}
-	deadline = keep_time(worker, watch);
+	deadline = keep_time(worker, watch || must_watch(worker));
 	spin_release(&idle->lock);
 	return deadline;
 }
 
-/* The deadline has come. Is it but the end of a watch in which all went well? Then there is a next
- * one, without a search, whose barriers would cost the others more than they gain by it. */
-static bool watches_on(struct worker *worker, filch_time *deadline)
+/* Nothing is ready any more: who makes something ready from here on wakes somebody. False when it
+ * has just become so. */
+static bool end_watch(struct worker *worker)
+{
+	struct idle *idle = &worker->scheduler->idle;
+
+	/* relaxed: before the barriers, as in announce. */
+	word32_store_relaxed(&idle->watched, 0);
+	/* acq_rel: where there is no membarrier: pairs with the operation in call_watch, to which it
+	 * releases `watched`, or from which it acquires what is ready. */
+	word32_add_acq_rel(&idle->state, 0);
+	if (!worker->scheduler->fenced)
+		filch__barrier_heavy();
+	return !must_watch(worker);
+}
+
+/* The deadline has come. Is it but the end of a watch in which all went well? Then the sleep goes on,
+ * with another one if need be. A search and its barriers would cost the others more than they gain
+ * by it. */
+static bool sleeps_on(struct worker *worker, filch_time *deadline)
 {
 	struct scheduler *scheduler = worker->scheduler;
 	struct idle *idle = &scheduler->idle;
-	bool on;
+	enum progress progress;
+	bool watch, on;
 
+	if (next_timer(scheduler) <= filch__clock_now())
+		return false;
+	progress = filch__scheduler_watch(worker);
+	if (progress == PROGRESS_STUCK)
+		return false;
+	watch = progress == PROGRESS_MADE || !end_watch(worker);
 	spin_acquire(&idle->lock);
 	/* relaxed: written under the lock. */
-	on = word64_load_relaxed(&idle->keeper) != 0 && idle->keeper_index == worker->index &&
-	     next_timer(scheduler) > filch__clock_now() &&
-	     filch__scheduler_watch(worker) == PROGRESS_MADE;
+	on = word64_load_relaxed(&idle->keeper) != 0 && idle->keeper_index == worker->index;
 	if (on)
-		*deadline = keep_time(worker, true);
+		*deadline = keep_time(worker, watch);
 	spin_release(&idle->lock);
 	return on;
 }
@@ -325,9 +353,14 @@ static bool has_token(struct worker *worker)
 bool filch__idle_sleep(struct worker *worker, bool searching)
 {
 	struct scheduler *scheduler = worker->scheduler;
-	bool watch, last = announce(worker, searching, &watch);
+	/* The search has seen something ready: soon there will be again. */
+	bool watch = worker->slot_victim != worker->index, last;
 	filch_time deadline;
 
+	worker->slot_victim = worker->index;
+	if (watch)
+		filch__scheduler_begin_watch(worker);
+	last = announce(worker, searching, watch);
 	if (last) {
 		if (!scheduler->fenced)
 			filch__barrier_heavy();
@@ -351,7 +384,7 @@ bool filch__idle_sleep(struct worker *worker, bool searching)
 	}
 	while (!has_token(worker)) {
 		if (filch__futex_wait(&worker->wake, 0, deadline) != 0 &&
-		    !watches_on(worker, &deadline) && withdraw(worker))
+		    !sleeps_on(worker, &deadline) && withdraw(worker))
 			break;
 	}
 	resign(worker, has_token(worker));

@@ -142,7 +142,6 @@ static bool search(struct worker *worker)
 
 	if (scheduler->world)
 		rounds = ROUNDS_SIMULATED;
-	worker->slot_victim = worker->index;
 	for (unsigned round = 0; round < rounds; round++) {
 		if (has_local(worker) || !injector_is_empty(&scheduler->injector) ||
 		    filch__worker_poll_timers(worker) || is_stopping(worker))
@@ -157,8 +156,12 @@ static bool search(struct worker *worker)
 static void find_work(struct worker *worker)
 {
 	struct scheduler *scheduler = worker->scheduler;
-	bool searching = filch__idle_begin_search(scheduler);
+	bool searching;
 
+	/* What a search finds is announced, and counted at its end. */
+	worker_set_brisk(worker, false);
+	worker->slot_victim = worker->index;
+	searching = filch__idle_begin_search(scheduler);
 	while (worker_ensure_spare(worker), !searching || !search(worker)) {
 		/* Nothing to do but to tidy up: the pages of stacks above the mark, a batch at a
 		 * time. */
@@ -182,18 +185,15 @@ void filch__worker_measure_tick(struct worker *worker)
 		length = length * 2 < TICK_MOST ? length * 2 : TICK_MOST;
 	worker->tick_time = now;
 	worker->tick_length = worker->tick = length;
-	/* relaxed: a hint. Who waits for children comes to its ready fibers only now and then. */
-	word32_store_relaxed(&worker->brisk, 0);
+	/* Who waits for children comes to its ready fibers only now and then. */
+	worker_set_brisk(worker, false);
 }
 
-/* A tick of fibers that went on and of tasks from the loop is over. */
-static void begin_tick(struct worker *worker)
+void filch__worker_begin_tick(struct worker *worker)
 {
 	uint64_t now = filch__clock_ticks();
 
-	/* relaxed: a hint. */
-	word32_store_relaxed(&worker->brisk,
-			     !worker->scheduler->world && now - worker->tick_time < BRISK_SPAN);
+	worker_set_brisk(worker, !worker->scheduler->world && now - worker->tick_time < BRISK_SPAN);
 	worker->tick_time = now;
 	worker->tick = TICK;
 }
@@ -206,7 +206,7 @@ static FILCH_NOINLINE void step(struct fiber *self)
 	bool outside_first = false;
 
 	if (unlikely(--worker->tick == 0)) {
-		begin_tick(worker);
+		filch__worker_begin_tick(worker);
 		outside_first = true;
 		filch__worker_poll_timers(worker);
 	}
@@ -242,7 +242,7 @@ uint64_t filch__worker_count_tasks(struct worker *worker)
 	int64_t outside = (int64_t)word64_load_relaxed(&worker->scheduler->injector.length);
 
 	if (--worker->tick == 0) {
-		worker->tick = TICK;
+		filch__worker_begin_tick(worker);
 		filch__worker_poll_timers(worker);
 	}
 	return deque_count(&worker->tasks) + (uint64_t)(outside > 0 ? outside : 0);

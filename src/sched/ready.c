@@ -5,7 +5,6 @@
 #include "platform/futex.h"
 
 #define SLOT_RUNS 3
-#define BRISK_MOST 8 /* fibers that a brisk worker keeps for itself */
 
 static struct deque_item item_of(struct fiber *fiber)
 {
@@ -66,7 +65,7 @@ void filch__worker_push_ready(struct worker *worker, struct fiber *fiber)
 	}
 	if (!worker_is_wanted(worker))
 		return;
-	if (worker_is_brisk(worker) && deque_count(&worker->ready) <= BRISK_MOST)
+	if (worker_keeps_ready(worker))
 		call_watch(worker);
 	else
 		filch__worker_share(worker);
@@ -235,7 +234,7 @@ void filch__worker_share(struct worker *worker)
 		return;
 	gate_enter(&worker->gate);
 	shown = filch__deque_publish(&worker->tasks);
-	if (!worker_is_brisk(worker))
+	if (!worker_keeps_ready(worker))
 		shown |= filch__deque_publish(&worker->ready);
 	gate_leave(&worker->gate);
 	if (shown && idle_sleepers(state) && !idle_searchers(state))

@@ -2,8 +2,10 @@
 #include "sched/worker.h"
 
 #include "platform/clock.h"
+#include "platform/cpu.h"
 
 #define BATCH 32
+#define LOOKS 64
 
 static uint64_t next_random(struct worker *worker)
 {
@@ -51,11 +53,12 @@ static bool steal_from(struct worker *worker, struct worker *victim)
 	return true;
 }
 
-/* For who cannot start tasks, only what was woken is work; that of a brisk worker is its own. */
+/* For who cannot start tasks, only what was woken is work; the little that a brisk worker has is its
+ * own. */
 static bool has_private(const struct worker *victim, bool tasks)
 {
 	return (tasks && !deque_is_empty(&victim->tasks)) ||
-	       (!worker_is_brisk(victim) && !deque_is_empty(&victim->ready));
+	       (!deque_is_empty(&victim->ready) && !worker_keeps_ready(victim));
 }
 
 static bool has_ready(const struct worker *worker)
@@ -82,9 +85,8 @@ static bool raid(struct worker *worker, struct worker *victim)
 		return false;
 	filch__deque_publish(&victim->tasks);
 	if (stuck)
-		/* relaxed: a hint. */
-		word32_store_relaxed(&victim->brisk, 0);
-	if (!worker_is_brisk(victim))
+		worker_set_brisk(victim, false);
+	if (!worker_keeps_ready(victim))
 		filch__deque_publish(&victim->ready);
 	if (stuck) {
 		/* relaxed: changed only in the gate. */
@@ -150,7 +152,8 @@ static bool takes_counted(const struct worker *worker)
 	if (pointer_load_relaxed(&worker->slot) || pointer_load_relaxed(&worker->inbox) ||
 	    worker->homing)
 		return false;
-	return has_private(worker, worker->spare) ||
+	return !deque_is_empty(&worker->ready) ||
+	       (worker->spare && !deque_is_empty(&worker->tasks)) ||
 	       !injector_is_empty(&worker->scheduler->injector);
 }
 
@@ -161,11 +164,13 @@ bool filch__scheduler_has_more(const struct worker *worker)
 	/* seq_cst: as in injector_is_empty. */
 	uint64_t count = word64_load_seq_cst(&scheduler->injector.length);
 
-	for (unsigned i = 0; i < scheduler->count; i++)
-		count += deque_count(&scheduler->workers[i].tasks) +
-			 (worker_is_brisk(&scheduler->workers[i])
-				  ? 0
-				  : deque_count(&scheduler->workers[i].ready));
+	for (unsigned i = 0; i < scheduler->count; i++) {
+		const struct worker *each = &scheduler->workers[i];
+
+		count += deque_count(&each->tasks);
+		if (each == worker || !worker_keeps_ready(each))
+			count += deque_count(&each->ready);
+	}
 	return count > takes_counted(worker) ||
 	       (timers->next && timers->next(timers->context) <= filch__clock_now());
 }
@@ -178,24 +183,50 @@ bool filch__scheduler_has_ready(struct scheduler *scheduler, const struct worker
 	return false;
 }
 
-enum progress filch__scheduler_watch(const struct worker *self)
+void filch__scheduler_begin_watch(const struct worker *self)
+{
+	struct scheduler *scheduler = self->scheduler;
+
+	for (unsigned i = 0; i < scheduler->count; i++) {
+		struct worker *worker = &scheduler->workers[i];
+
+		/* relaxed: hints. */
+		word64_store_relaxed(&worker->parks_seen, word64_load_relaxed(&worker->stats.parks));
+	}
+}
+
+/* One look at all the others. */
+static enum progress look(struct worker *self)
 {
 	struct scheduler *scheduler = self->scheduler;
 	enum progress progress = PROGRESS_QUIET;
 
 	for (unsigned i = 0; i < scheduler->count; i++) {
 		struct worker *worker = &scheduler->workers[i];
-		bool ready = has_ready(worker);
 		/* relaxed: a hint. */
 		uint64_t parks = word64_load_relaxed(&worker->stats.parks);
 
-		if (worker == self)
+		if (worker == self || !has_ready(worker))
 			continue;
-		if (ready && parks == worker->parks_seen)
-			progress = PROGRESS_STUCK;
-		else if ((ready || parks != worker->parks_seen) && progress == PROGRESS_QUIET)
-			progress = PROGRESS_MADE;
-		worker->parks_seen = parks;
+		progress = PROGRESS_MADE;
+		/* relaxed: a hint. */
+		if (parks == word64_load_relaxed(&worker->parks_seen)) {
+			self->slot_victim = i;
+			self->slot_parks = parks;
+			return PROGRESS_STUCK;
+		}
 	}
+	return progress;
+}
+
+enum progress filch__scheduler_watch(struct worker *self)
+{
+	enum progress progress = look(self);
+
+	for (unsigned i = 0; progress == PROGRESS_QUIET && i < LOOKS; i++) {
+		cpu_relax();
+		progress = look(self);
+	}
+	filch__scheduler_begin_watch(self);
 	return progress;
 }

@@ -32,8 +32,8 @@ struct worker {
 	struct fiber *left;
 	enum left_action left_action;
 	struct stack_cache stacks;
-	struct filch_word32 brisk; /* its steps are so short that what is ready runs before
-				      anybody could come for it; cleared by who finds it stuck */
+	struct filch_word32 brisk; /* its steps are so short that the few that are ready run before
+				      anybody could come for them; cleared by who finds them stuck */
 	bool polls; /* wakes come from timers: in their order, not through the slot */
 	uint64_t random;
 	uint64_t tick_time;   /* clock ticks when the present one began */
@@ -48,7 +48,7 @@ struct worker {
 		struct filch_word64 steals, stolen, parks, wakes;
 	} stats;
 	FILCH_ALIGN_SHARED struct filch_word32 wake; /* futex: 1 = go */
-	uint64_t parks_seen;	    /* by who looked at the slots last */
+	struct filch_word64 parks_seen; /* by who watches */
 	struct filch_pointer inbox; /* sticky fibers woken by others, newest first */
 	struct fiber *homing;	    /* sticky fibers that are ready, oldest first */
 	struct fiber *homing_last;
@@ -75,6 +75,8 @@ static FILCH_ALWAYS_INLINE bool worker_ensure_spare(struct worker *worker)
 
 /* Fires what is due; true when that made something runnable. */
 bool filch__worker_poll_timers(struct worker *worker);
+/* A tick is over, of fibers that went on and of tasks from the loop. */
+void filch__worker_begin_tick(struct worker *worker);
 /* Tasks in its deque and in the injection queue; polls the timers first. Owner only. */
 uint64_t filch__worker_count_tasks(struct worker *worker);
 /* A tick is over: sets the next one's length so that it lasts about 100 us. */
@@ -95,19 +97,29 @@ bool filch__scheduler_has_more(const struct worker *worker);
 bool filch__scheduler_has_ready(struct scheduler *scheduler, const struct worker *self);
 
 enum progress {
-	PROGRESS_QUIET, /* nothing is ready, and nothing has parked */
+	PROGRESS_QUIET, /* nothing is ready */
 	PROGRESS_MADE,
-	PROGRESS_STUCK /* something is ready where nothing has parked */
+	PROGRESS_STUCK /* something is, and nothing has parked there: remembered for a raid */
 };
 
-/* How the other workers' ready fibers fare since anybody's last call. Under the lock of the
- * sleepers. */
-enum progress filch__scheduler_watch(const struct worker *self);
+/* To be called before: how far the others have come by now. */
+void filch__scheduler_begin_watch(const struct worker *self);
+/* How the other workers' ready fibers fare since anybody's last call. Takes about a microsecond: where
+ * tasks wake each other on and on, nothing is ready only for moments. */
+enum progress filch__scheduler_watch(struct worker *self);
 
-static inline bool worker_is_brisk(const struct worker *worker)
+#define BRISK_MOST 8 /* ready fibers that a brisk worker keeps for itself */
+
+static inline bool worker_keeps_ready(const struct worker *worker)
 {
 	/* relaxed: a hint. */
-	return word32_load_relaxed(&worker->brisk) != 0;
+	return word32_load_relaxed(&worker->brisk) != 0 && deque_count(&worker->ready) <= BRISK_MOST;
+}
+
+static inline void worker_set_brisk(struct worker *worker, bool brisk)
+{
+	/* relaxed: as above. */
+	word32_store_relaxed(&worker->brisk, brisk);
 }
 
 /* ---- ready.c ---- */

@@ -317,22 +317,23 @@ enum progress { PROGRESS_QUIET, PROGRESS_MADE, PROGRESS_STUCK };
 /* Who has something ready computes for ever, but may have parked before. */
 static enum progress filch__scheduler_watch(struct worker *self)
 {
+	if (!filch__scheduler_has_ready(self->scheduler, self))
+		return PROGRESS_QUIET;
 	if (self->scheduler->parks > 0 && rl::rand(2)) {
 		self->scheduler->parks--;
 		return PROGRESS_MADE;
 	}
-	return filch__scheduler_has_ready(self->scheduler, self) ? PROGRESS_STUCK : PROGRESS_QUIET;
+	return PROGRESS_STUCK;
 }
 
-static bool announce(struct worker *worker, bool searching, bool *watch)
+static bool announce(struct worker *worker, bool searching, bool watch)
 {
 	struct idle *idle = &worker->scheduler->idle;
 	uint32_t state;
 
 	word32_store_relaxed(&worker->wake, 0);
+	word32_store_relaxed(&idle->watched, watch);
 	spin_acquire(&idle->lock);
-	*watch = filch__scheduler_watch(worker) != PROGRESS_QUIET;
-	word32_store_relaxed(&idle->watched, *watch);
 	idle->sleeping[idle->depth++] = worker->index;
 	state = word32_add_seq_cst(&idle->state,
 				   searching ? IDLE_SLEEPER - IDLE_SEARCHER : IDLE_SLEEPER);
@@ -360,33 +361,53 @@ static uint64_t keep_time(struct worker *worker, bool watch)
 	}
 }
 
+static bool must_watch(struct worker *worker)
+{
+	if (!filch__scheduler_has_ready(worker->scheduler, worker))
+		return false;
+	word32_store_relaxed(&worker->scheduler->idle.watched, 1);
+	return true;
+}
+
 static uint64_t sleep_until(struct worker *worker, bool watch)
 {
 	struct idle *idle = &worker->scheduler->idle;
 	uint64_t deadline;
 
 	spin_acquire(&idle->lock);
-	if (!watch && filch__scheduler_has_ready(worker->scheduler, worker)) {
-		watch = true;
-		word32_store_relaxed(&idle->watched, 1);
-	}
-	deadline = keep_time(worker, watch);
+	deadline = keep_time(worker, watch || must_watch(worker));
 	spin_release(&idle->lock);
 	return deadline;
 }
 
-static bool watches_on(struct worker *worker, uint64_t *deadline)
+static bool end_watch(struct worker *worker)
+{
+	struct idle *idle = &worker->scheduler->idle;
+
+	word32_store_relaxed(&idle->watched, 0);
+	word32_add_acq_rel(&idle->state, 0);
+	if (!worker->scheduler->fenced)
+		filch__barrier_heavy();
+	return !must_watch(worker);
+}
+
+static bool sleeps_on(struct worker *worker, uint64_t *deadline)
 {
 	struct scheduler *scheduler = worker->scheduler;
 	struct idle *idle = &scheduler->idle;
-	bool on;
+	enum progress progress;
+	bool watch, on;
 
+	if (timers_next(scheduler) <= scheduler->clock)
+		return false;
+	progress = filch__scheduler_watch(worker);
+	if (progress == PROGRESS_STUCK)
+		return false;
+	watch = progress == PROGRESS_MADE || !end_watch(worker);
 	spin_acquire(&idle->lock);
-	on = word64_load_relaxed(&idle->keeper) != 0 && idle->keeper_index == worker->index &&
-	     timers_next(scheduler) > scheduler->clock &&
-	     filch__scheduler_watch(worker) == PROGRESS_MADE;
+	on = word64_load_relaxed(&idle->keeper) != 0 && idle->keeper_index == worker->index;
 	if (on)
-		*deadline = keep_time(worker, true);
+		*deadline = keep_time(worker, watch);
 	spin_release(&idle->lock);
 	return on;
 }
@@ -435,7 +456,8 @@ static bool has_token(struct worker *worker)
 static bool filch__idle_sleep(struct worker *worker, bool searching)
 {
 	struct scheduler *scheduler = worker->scheduler;
-	bool watch, last = announce(worker, searching, &watch);
+	/* What the search has seen. */
+	bool watch = rl::rand(2), last = announce(worker, searching, watch);
 	uint64_t deadline;
 
 	if (last) {
@@ -456,7 +478,7 @@ static bool filch__idle_sleep(struct worker *worker, bool searching)
 			/* Nobody wakes us: the time comes. */
 			if (scheduler->clock < deadline)
 				scheduler->clock = deadline;
-			if (watches_on(worker, &deadline))
+			if (sleeps_on(worker, &deadline))
 				continue;
 			if (withdraw(worker))
 				break;

@@ -15,7 +15,7 @@ static struct fixture {
 	struct worker workers[WORKERS];
 	uint16_t sleeping[WORKERS];
 	struct fiber spare;
-	struct fiber fibers[4];
+	struct fiber fibers[BRISK_MOST + 2];
 	char tasks[1024]; /* one address each */
 } fixture;
 
@@ -156,6 +156,80 @@ Test(steal, a_slot_is_taken_in_despair_from_who_has_not_parked_since, .init = se
 	cr_assert(pop_ready(THIEF) == &fixture.fibers[0]);
 	/* relaxed: no other thread. */
 	cr_assert_null(pointer_load_relaxed(&VICTIM->slot));
+}
+
+/* ---- What a brisk worker has ready ---- */
+
+static void make_ready(struct worker *worker, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		filch__worker_push_ready(worker, &fixture.fibers[i]);
+}
+
+/* SC2 */
+Test(steal, the_few_of_a_brisk_worker_are_its_own_until_they_are_stuck, .init = setup,
+     .fini = teardown)
+{
+	worker_set_brisk(VICTIM, true);
+	make_ready(VICTIM, BRISK_MOST);
+	cr_assert(!filch__scheduler_has_work(&fixture.scheduler, true));
+	cr_assert(filch__scheduler_has_ready(&fixture.scheduler, THIEF));
+	cr_assert(!filch__worker_steal(THIEF, true)); /* not seen before */
+	cr_assert(!filch__worker_steal(THIEF, false));
+	cr_assert(filch__worker_steal(THIEF, true)); /* nothing has parked since */
+	cr_assert(pop_ready(THIEF) == &fixture.fibers[0]);
+	cr_assert(filch__scheduler_has_work(&fixture.scheduler, true));
+}
+
+Test(steal, of_more_there_is_a_share_for_others, .init = setup, .fini = teardown)
+{
+	worker_set_brisk(VICTIM, true);
+	make_ready(VICTIM, BRISK_MOST + 1);
+	cr_assert(filch__scheduler_has_work(&fixture.scheduler, true));
+	cr_assert(filch__worker_steal(THIEF, true));
+	cr_assert(pop_ready(THIEF) == &fixture.fibers[0]);
+}
+
+/* Somebody searches: a push shows what it may. */
+Test(steal, a_push_shows_what_a_brisk_worker_does_not_keep, .init = setup, .fini = teardown)
+{
+	/* relaxed: no other thread. */
+	word32_store_relaxed(&fixture.scheduler.idle.state, IDLE_SEARCHER);
+	worker_set_brisk(VICTIM, true);
+	make_ready(VICTIM, BRISK_MOST);
+	cr_assert(!deque_has_public(&VICTIM->ready));
+	filch__worker_push_ready(VICTIM, &fixture.fibers[BRISK_MOST]);
+	cr_assert(deque_has_public(&VICTIM->ready));
+}
+
+/* SC2 */
+Test(steal, who_watches_tells_progress_from_none, .init = setup, .fini = teardown)
+{
+	cr_assert_eq(filch__scheduler_watch(THIEF), PROGRESS_QUIET);
+	make_ready(VICTIM, 1);
+	/* relaxed: no other thread. */
+	word64_store_relaxed(&VICTIM->stats.parks, 1);
+	cr_assert_eq(filch__scheduler_watch(THIEF), PROGRESS_MADE);
+	cr_assert_eq(THIEF->slot_victim, THIEF->index);
+	cr_assert_eq(filch__scheduler_watch(THIEF), PROGRESS_STUCK);
+	cr_assert_eq(THIEF->slot_victim, VICTIM->index); /* to be raided */
+	cr_assert(filch__worker_steal(THIEF, true));
+	cr_assert_eq(filch__scheduler_watch(THIEF), PROGRESS_QUIET);
+}
+
+/* SC5: who has found two, and is woken no more, counts both. */
+Test(steal, what_a_searcher_has_itself_counts, .init = setup, .fini = teardown)
+{
+	worker_set_brisk(THIEF, true);
+	make_ready(THIEF, 2);
+	cr_assert(filch__scheduler_has_more(THIEF));
+	cr_assert(pop_ready(THIEF) != NULL);
+	cr_assert(!filch__scheduler_has_more(THIEF));
+	/* relaxed: no other thread. */
+	word64_store_relaxed(&fixture.scheduler.injector.length, 1);
+	cr_assert(filch__scheduler_has_more(THIEF));
+	cr_assert(pop_ready(THIEF) != NULL);
+	cr_assert(!filch__scheduler_has_more(THIEF));
 }
 
 Test(steal, the_last_look_sees_all_that_one_can_have, .init = setup, .fini = teardown)
