@@ -79,7 +79,7 @@ static struct worker *choose(struct scheduler *scheduler, bool tasks)
 	return best;
 }
 
-static void wake_one(struct scheduler *scheduler, bool although_searched, bool tasks)
+static bool wake_one(struct scheduler *scheduler, bool although_searched, bool tasks)
 {
 	struct idle *idle = &scheduler->idle;
 	struct worker *worker = NULL;
@@ -97,16 +97,17 @@ static void wake_one(struct scheduler *scheduler, bool although_searched, bool t
 	spin_release(&idle->lock);
 	if (worker)
 		hand_token(worker);
+	return worker != NULL;
 }
 
-void filch__idle_notify(struct scheduler *scheduler)
+bool filch__idle_notify(struct scheduler *scheduler)
 {
 	/* seq_cst: after the append (a seq_cst operation) that is to be announced (model_idle); a
 	 * worker's own push is ordered by the sleeper's heavy barrier. */
 	uint32_t state = word32_load_seq_cst(&scheduler->idle.state);
 
-	if (idle_sleepers(state) && !idle_searchers(state))
-		wake_one(scheduler, false, false);
+	return idle_sleepers(state) && !idle_searchers(state) &&
+	       wake_one(scheduler, false, false);
 }
 
 void filch__idle_wake(struct worker *worker)
@@ -234,67 +235,39 @@ static filch_time keep_time(struct worker *worker, bool watch)
 	}
 }
 
-/* For who has announced itself: is something ready after all that nobody watches? */
-static bool must_watch(struct worker *worker)
-{
-	struct scheduler *scheduler = worker->scheduler;
-
-	if (!filch__scheduler_has_ready(scheduler, worker))
-		return false;
-	/* relaxed: a hint, see call_watch. */
-	word32_store_relaxed(&scheduler->idle.watched, 1);
-	filch__scheduler_begin_watch(worker);
-	return true;
-}
-
 static filch_time sleep_until(struct worker *worker, bool watch)
 {
 	struct idle *idle = &worker->scheduler->idle;
 	filch_time deadline;
 
 	spin_acquire(&idle->lock);
-	deadline = keep_time(worker, watch || must_watch(worker));
+	if (!watch && filch__scheduler_has_ready(worker->scheduler, worker)) {
+		watch = true;
+		/* relaxed: a hint, see call_watch. */
+		word32_store_relaxed(&idle->watched, 1);
+		filch__scheduler_begin_watch(worker);
+	}
+	deadline = keep_time(worker, watch);
 	spin_release(&idle->lock);
 	return deadline;
 }
 
-/* Nothing is ready any more: who makes something ready from here on wakes somebody. False when it
- * has just become so. */
-static bool end_watch(struct worker *worker)
-{
-	struct idle *idle = &worker->scheduler->idle;
-
-	/* relaxed: before the barriers, as in announce. */
-	word32_store_relaxed(&idle->watched, 0);
-	/* acq_rel: where there is no membarrier: pairs with the operation in call_watch, to which it
-	 * releases `watched`, or from which it acquires what is ready. */
-	word32_add_acq_rel(&idle->state, 0);
-	if (!worker->scheduler->fenced)
-		filch__barrier_heavy();
-	return !must_watch(worker);
-}
-
-/* The deadline has come. Is it but the end of a watch in which all went well? Then the sleep goes on,
- * with another one if need be. A search and its barriers would cost the others more than they gain
- * by it. */
-static bool sleeps_on(struct worker *worker, filch_time *deadline)
+/* The deadline has come. Is it but the end of a watch in which all went well? Then there is a next
+ * one, without a search, whose barriers would cost the others more than they gain by it. */
+static bool watches_on(struct worker *worker, filch_time *deadline)
 {
 	struct scheduler *scheduler = worker->scheduler;
 	struct idle *idle = &scheduler->idle;
-	enum progress progress;
-	bool watch, on;
+	bool on;
 
-	if (next_timer(scheduler) <= filch__clock_now())
+	if (next_timer(scheduler) <= filch__clock_now() ||
+	    filch__scheduler_watch(worker) != PROGRESS_MADE)
 		return false;
-	progress = filch__scheduler_watch(worker);
-	if (progress == PROGRESS_STUCK)
-		return false;
-	watch = progress == PROGRESS_MADE || !end_watch(worker);
 	spin_acquire(&idle->lock);
 	/* relaxed: written under the lock. */
 	on = word64_load_relaxed(&idle->keeper) != 0 && idle->keeper_index == worker->index;
 	if (on)
-		*deadline = keep_time(worker, watch);
+		*deadline = keep_time(worker, true);
 	spin_release(&idle->lock);
 	return on;
 }
@@ -384,7 +357,7 @@ bool filch__idle_sleep(struct worker *worker, bool searching)
 	}
 	while (!has_token(worker)) {
 		if (filch__futex_wait(&worker->wake, 0, deadline) != 0 &&
-		    !sleeps_on(worker, &deadline) && withdraw(worker))
+		    !watches_on(worker, &deadline) && withdraw(worker))
 			break;
 	}
 	resign(worker, has_token(worker));

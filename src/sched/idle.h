@@ -20,7 +20,9 @@
  *
  * What stands in a slot, and what a brisk worker has ready, is not announced: its worker comes to it
  * sooner than anybody could. For the case that it does not, the keeper of time watches: it looks
- * now and then, without leaving the list, as long as it finds that others go on.
+ * now and then, without leaving the list, as long as it finds that others go on. Who makes something
+ * ready calls somebody to watch unless one does (`watched`), or one searches, who will look when it
+ * ends.
  */
 struct idle {
 	struct filch_word32 state;
@@ -51,8 +53,8 @@ static inline uint32_t idle_sleepers(uint32_t state)
 struct scheduler;
 struct worker;
 
-/* Wakes one sleeper if nobody searches. Called after work was made visible. */
-void filch__idle_notify(struct scheduler *scheduler);
+/* Wakes one sleeper if nobody searches. Called after work was made visible. Has it woken one? */
+bool filch__idle_notify(struct scheduler *scheduler);
 /* Becomes a searcher unless half of the workers search already. */
 bool filch__idle_begin_search(struct scheduler *scheduler);
 /* Stops searching, having found work; the last searcher passes the torch if more is in sight. */

@@ -36,12 +36,15 @@ static FILCH_NOINLINE void call_watch(struct worker *worker)
 		if (worker->scheduler->world)
 			filch__simulated_slot(worker);
 	}
+	/* Who searches looks at what is ready when it ends: only this once. */
 	/* relaxed: as above. */
-	if (idle_sleepers(state) && !word32_load_relaxed(&idle->watched)) {
-		/* relaxed: as above. */
-		word32_store_relaxed(&idle->watched, 1);
-		filch__idle_notify(worker->scheduler);
-	}
+	if (!idle_sleepers(state) || idle_searchers(state) || word32_load_relaxed(&idle->watched))
+		return;
+	/* relaxed: as above. Before the call, which may be answered at once. */
+	word32_store_relaxed(&idle->watched, 1);
+	if (!filch__idle_notify(worker->scheduler))
+		/* relaxed: nobody comes: the next must call again. */
+		word32_store_relaxed(&idle->watched, 0);
 }
 
 void filch__worker_push_ready(struct worker *worker, struct fiber *fiber)

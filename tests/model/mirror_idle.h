@@ -113,9 +113,15 @@ static bool filch__worker_steal(struct worker *worker)
 	for (uint32_t i = 0; i < scheduler->count; i++) {
 		struct worker *victim = &scheduler->workers[i];
 		uint64_t top = word64_load_relaxed(&victim->top);
+		uint64_t bottom = word64_load_relaxed(&victim->bottom);
+		uint64_t count = bottom > top + 1 && rl::rand(2) ? 2 : 1;
 
-		if (victim != worker && word64_load_relaxed(&victim->bottom) > top &&
-		    word64_cas_relaxed(&victim->top, &top, top + 1)) {
+		if (victim != worker && bottom > top &&
+		    word64_cas_relaxed(&victim->top, &top, top + count)) {
+			/* The second goes to its own deque, unannounced. */
+			if (count == 2)
+				word64_store_relaxed(&worker->bottom,
+						     word64_load_relaxed(&worker->bottom) + 1);
 			worker->found++;
 			return true;
 		}
@@ -196,7 +202,7 @@ static struct worker *choose(struct scheduler *scheduler)
 	return &scheduler->workers[index];
 }
 
-static void wake_one(struct scheduler *scheduler, bool although_searched)
+static bool wake_one(struct scheduler *scheduler, bool although_searched)
 {
 	struct idle *idle = &scheduler->idle;
 	struct worker *worker = NULL;
@@ -211,14 +217,14 @@ static void wake_one(struct scheduler *scheduler, bool although_searched)
 	spin_release(&idle->lock);
 	if (worker)
 		hand_token(worker);
+	return worker != NULL;
 }
 
-static void filch__idle_notify(struct scheduler *scheduler)
+static bool filch__idle_notify(struct scheduler *scheduler)
 {
 	uint32_t state = word32_load_seq_cst(&scheduler->idle.state);
 
-	if (idle_sleepers(state) && !idle_searchers(state))
-		wake_one(scheduler, false);
+	return idle_sleepers(state) && !idle_searchers(state) && wake_one(scheduler, false);
 }
 
 static void filch__idle_wake(struct worker *worker)
@@ -361,53 +367,34 @@ static uint64_t keep_time(struct worker *worker, bool watch)
 	}
 }
 
-static bool must_watch(struct worker *worker)
-{
-	if (!filch__scheduler_has_ready(worker->scheduler, worker))
-		return false;
-	word32_store_relaxed(&worker->scheduler->idle.watched, 1);
-	return true;
-}
-
 static uint64_t sleep_until(struct worker *worker, bool watch)
 {
 	struct idle *idle = &worker->scheduler->idle;
 	uint64_t deadline;
 
 	spin_acquire(&idle->lock);
-	deadline = keep_time(worker, watch || must_watch(worker));
+	if (!watch && filch__scheduler_has_ready(worker->scheduler, worker)) {
+		watch = true;
+		word32_store_relaxed(&idle->watched, 1);
+	}
+	deadline = keep_time(worker, watch);
 	spin_release(&idle->lock);
 	return deadline;
 }
 
-static bool end_watch(struct worker *worker)
-{
-	struct idle *idle = &worker->scheduler->idle;
-
-	word32_store_relaxed(&idle->watched, 0);
-	word32_add_acq_rel(&idle->state, 0);
-	if (!worker->scheduler->fenced)
-		filch__barrier_heavy();
-	return !must_watch(worker);
-}
-
-static bool sleeps_on(struct worker *worker, uint64_t *deadline)
+static bool watches_on(struct worker *worker, uint64_t *deadline)
 {
 	struct scheduler *scheduler = worker->scheduler;
 	struct idle *idle = &scheduler->idle;
-	enum progress progress;
-	bool watch, on;
+	bool on;
 
-	if (timers_next(scheduler) <= scheduler->clock)
+	if (timers_next(scheduler) <= scheduler->clock ||
+	    filch__scheduler_watch(worker) != PROGRESS_MADE)
 		return false;
-	progress = filch__scheduler_watch(worker);
-	if (progress == PROGRESS_STUCK)
-		return false;
-	watch = progress == PROGRESS_MADE || !end_watch(worker);
 	spin_acquire(&idle->lock);
 	on = word64_load_relaxed(&idle->keeper) != 0 && idle->keeper_index == worker->index;
 	if (on)
-		*deadline = keep_time(worker, watch);
+		*deadline = keep_time(worker, true);
 	spin_release(&idle->lock);
 	return on;
 }
@@ -456,9 +443,12 @@ static bool has_token(struct worker *worker)
 static bool filch__idle_sleep(struct worker *worker, bool searching)
 {
 	struct scheduler *scheduler = worker->scheduler;
-	/* What the search has seen. */
-	bool watch = rl::rand(2), last = announce(worker, searching, watch);
+	/* What the search may have seen, but not for ever. */
+	bool watch = scheduler->parks > 0 && rl::rand(2);
+	bool last = announce(worker, searching, watch);
 	uint64_t deadline;
+
+	scheduler->parks -= watch;
 
 	if (last) {
 		if (!scheduler->fenced)
@@ -478,7 +468,7 @@ static bool filch__idle_sleep(struct worker *worker, bool searching)
 			/* Nobody wakes us: the time comes. */
 			if (scheduler->clock < deadline)
 				scheduler->clock = deadline;
-			if (sleeps_on(worker, &deadline))
+			if (watches_on(worker, &deadline))
 				continue;
 			if (withdraw(worker))
 				break;

@@ -106,10 +106,11 @@ static void push_slot(struct worker *worker)
 	state = word32_load_relaxed(&idle->state);
 	if (state & IDLE_FENCED)
 		state = word32_add_acq_rel(&idle->state, 0);
-	if (idle_sleepers(state) && !word32_load_relaxed(&idle->watched)) {
-		word32_store_relaxed(&idle->watched, 1);
-		filch__idle_notify(worker->scheduler);
-	}
+	if (!idle_sleepers(state) || idle_searchers(state) || word32_load_relaxed(&idle->watched))
+		return;
+	word32_store_relaxed(&idle->watched, 1);
+	if (!filch__idle_notify(worker->scheduler))
+		word32_store_relaxed(&idle->watched, 0);
 }
 
 /* By its owner, unless a thief was faster. */
