@@ -8,7 +8,7 @@
 #define TICK 61
 #define TICK_MOST 256
 #define TICK_SPAN 100000
-#define BRISK_SPAN 400000 /* of clock ticks, for TICK steps: a few microseconds each */
+#define BRISK_SPAN (150 * FILCH_MICROSECOND) /* for TICK steps: a few microseconds each */
 #define ROUNDS 24
 #define ROUNDS_SIMULATED 2 /* one that looks, one that is desperate */
 #define PAUSES_MOST 32
@@ -191,10 +191,11 @@ void filch__worker_measure_tick(struct worker *worker)
 
 void filch__worker_begin_tick(struct worker *worker)
 {
-	uint64_t now = filch__clock_ticks();
+	/* Not in ticks, which some processors count by the million a second only. */
+	filch_time now = filch__clock_now();
 
-	worker_set_brisk(worker, !worker->scheduler->world && now - worker->tick_time < BRISK_SPAN);
-	worker->tick_time = now;
+	worker_set_brisk(worker, !worker->scheduler->world && now - worker->begun < BRISK_SPAN);
+	worker->begun = now;
 	worker->tick = TICK;
 }
 

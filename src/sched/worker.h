@@ -36,7 +36,8 @@ struct worker {
 				      anybody could come for them; cleared by who finds them stuck */
 	bool polls; /* wakes come from timers: in their order, not through the slot */
 	uint64_t random;
-	uint64_t tick_time;   /* clock ticks when the present one began */
+	uint64_t tick_time;   /* clock ticks when the present one of a join began */
+	filch_time begun;     /* when the present one of the loop did */
 	uint32_t slot_victim; /* who had something ready when the search began */
 	uint64_t slot_parks;  /* and how far that worker had come */
 	void *native;	      /* saved native stack pointer */
