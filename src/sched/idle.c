@@ -211,7 +211,7 @@ static filch_time next_timer(struct scheduler *scheduler)
 }
 
 /* Takes the keeper's role if it is free; the deadline until which this worker may sleep. `watch`:
- * somebody is to look at the slots by then. Under the lock. */
+ * somebody is to look at what is ready by then. Under the lock. */
 static filch_time keep_time(struct worker *worker, bool watch)
 {
 	struct scheduler *scheduler = worker->scheduler;
@@ -289,7 +289,7 @@ static void resign(struct worker *worker, bool called)
 	spin_release(&idle->lock);
 	if (!kept)
 		return;
-	/* relaxed: a hint, see push_slot. */
+	/* relaxed: a hint, see call_watch. */
 	if ((called && word32_load_relaxed(&idle->watched)) ||
 	    next_timer(scheduler) != FILCH_NEVER)
 		wake_one(scheduler, true, false);

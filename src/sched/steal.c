@@ -63,7 +63,7 @@ static bool has_private(const struct worker *victim, bool tasks)
 
 static bool has_ready(const struct worker *worker)
 {
-	/* relaxed: a hint, see filch__worker_call_watch. */
+	/* relaxed: a hint, see call_watch in ready.c. */
 	return pointer_load_relaxed(&worker->slot) || !deque_is_empty(&worker->ready);
 }
 

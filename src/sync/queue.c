@@ -168,7 +168,7 @@ static FILCH_NOINLINE int get_guarded(struct filch_queue *queue, void *elements,
 static FILCH_ALWAYS_INLINE int put(struct filch_queue *queue, const void *element,
 				   struct filch_channel_end *end, filch_time deadline)
 {
-	/* Another flag, or an end that is closed, and who looks closer decides. */
+	/* Who waits, what is closed or is no ring: that takes a closer look. */
 	if (unlikely(queue_guard(queue) != 0) || unlikely(queue->free == 0) ||
 	    unlikely(end && end->closed))
 		return put_guarded(queue, element, end, deadline);
